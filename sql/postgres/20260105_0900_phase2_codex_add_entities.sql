@@ -1,0 +1,55 @@
+-- Know the people, places and things of a story and how they are tied, so that contradictions can be found.
+-- depends: 20251222_1000_phase1_versioning_add_snapshots
+-- version: 1.1.0
+-- revision: 004_add_codex
+
+CREATE TABLE entities (
+    id                  VARCHAR(36)   NOT NULL PRIMARY KEY,
+    manuscript_id       VARCHAR(36)   REFERENCES manuscripts (id) ON DELETE CASCADE,
+    type                VARCHAR(50)   NOT NULL,  -- CHARACTER, LOCATION, ITEM, LORE
+    name                VARCHAR(255)  NOT NULL,
+    aliases             TEXT,         -- JSON array of names
+    attributes          TEXT,         -- JSON object
+    appearance_history  TEXT,         -- JSON array
+    image_seed          INTEGER,      -- the same seed draws the same portrait
+    created_at          TIMESTAMP     DEFAULT (now() AT TIME ZONE 'UTC'),
+    updated_at          TIMESTAMP     DEFAULT (now() AT TIME ZONE 'UTC')
+);
+
+-- An edge of the graph, read from source to target.
+CREATE TABLE relationships (
+    id                 VARCHAR(36)   NOT NULL PRIMARY KEY,
+    source_entity_id   VARCHAR(36)   REFERENCES entities (id) ON DELETE CASCADE,
+    target_entity_id   VARCHAR(36)   REFERENCES entities (id) ON DELETE CASCADE,
+    relationship_type  VARCHAR(100),
+    strength           INTEGER       DEFAULT 1,
+    context            TEXT,         -- JSON array, where the text shows it
+    created_at         TIMESTAMP     DEFAULT (now() AT TIME ZONE 'UTC')
+);
+
+-- What the language analysis takes for an entity, until the author has decided.
+CREATE TABLE entity_suggestions (
+    id              VARCHAR(36)       NOT NULL PRIMARY KEY,
+    manuscript_id   VARCHAR(36)       REFERENCES manuscripts (id) ON DELETE CASCADE,
+    scene_id        VARCHAR(36)       REFERENCES scenes (id) ON DELETE CASCADE,
+    suggested_name  VARCHAR(255),
+    suggested_type  VARCHAR(50),      -- one of entities.type
+    confidence      DOUBLE PRECISION, -- 0 to 1
+    status          VARCHAR(50)       DEFAULT 'PENDING',  -- PENDING, APPROVED, REJECTED
+    created_at      TIMESTAMP         DEFAULT (now() AT TIME ZONE 'UTC')
+);
+
+CREATE INDEX idx_entities_manuscript ON entities (manuscript_id);
+
+CREATE INDEX idx_entities_type ON entities (type);
+
+CREATE INDEX idx_relationships_source ON relationships (source_entity_id);
+
+CREATE INDEX idx_relationships_target ON relationships (target_entity_id);
+
+-- The narrator of a scene can be enforced now. A new column, because pov_character_id may hold ids from before
+-- there were entities.
+ALTER TABLE scenes ADD COLUMN pov_character_fk VARCHAR(36);
+
+ALTER TABLE scenes
+    ADD CONSTRAINT fk_scenes_pov_character FOREIGN KEY (pov_character_fk) REFERENCES entities (id);

