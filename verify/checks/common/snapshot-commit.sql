@@ -1,0 +1,8 @@
+-- check: snapshot-commit
+-- severity: error
+-- requires: manuscripts.lexical_state snapshots.git_commit_hash
+-- The commit of a snapshot is a full SHA-1: 40 hex digits.
+SELECT 'snapshots' AS table_name, s.id AS row_key, 'git_commit_hash is "' || s.git_commit_hash || '"' AS detail
+FROM snapshots AS s
+-- What is no hex digit stops the trimming, wherever it stands.
+WHERE length(s.git_commit_hash) <> 40 OR trim(s.git_commit_hash, '0123456789abcdefABCDEF') <> '';

@@ -1,0 +1,22 @@
+-- check: issue-events
+-- severity: error
+-- requires: manuscripts.lexical_state timeline_issues.affected_event_ids timeline_events.id
+-- The events that an issue affects are there. What is no list of ids is left to issue-json.
+WITH list_of_texts (pattern) AS (
+    -- The grammar of a flat array of texts (RFC 8259) as a regular expression: a cast would end the check at the first
+    -- bad value, and IS JSON is younger than PostgreSQL 13.
+    SELECT '^' || w || '\[' || w || '(?:' || s || w || '(?:,' || w || s || w || ')*)?\]' || w || '$'
+    FROM (VALUES ('[ \t\n\r]*', '"(?:[^"\\\u0001-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')) AS part (w, s)
+), given (row_key, list) AS (
+    SELECT t.id, CASE WHEN t.affected_event_ids ~ g.pattern THEN t.affected_event_ids::json ELSE '[]' END
+    FROM timeline_issues AS t CROSS JOIN list_of_texts AS g
+    WHERE t.affected_event_ids IS NOT NULL
+), listed (row_key, id) AS (
+    -- An escape that no text can hold is compared as it is written.
+    SELECT g.row_key, CASE WHEN j.item::text ~ '\\u(?:0000|[dD][89a-fA-F])' THEN j.item::text ELSE j.item #>> '{}' END
+    FROM given AS g CROSS JOIN LATERAL json_array_elements(g.list) AS j (item)
+)
+SELECT 'timeline_issues' AS table_name, l.row_key AS row_key,
+       'affected_event_ids: ' || l.id || ' is not in timeline_events' AS detail
+FROM listed AS l
+WHERE NOT EXISTS (SELECT 1 FROM timeline_events AS p WHERE p.id = l.id);

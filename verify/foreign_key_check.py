@@ -1,0 +1,60 @@
+"""SQLite's foreign_key_check as an independent proof of the generated orphan checks: it lists what they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from verify.catalog import ForeignKey
+from verify.model import CheckResult
+from verify.quoting import quote_literal
+from verify.reader import Reader, Take
+
+
+def foreign_key_check_sql(keys: Collection[ForeignKey], only: Collection[tuple[str, int]] = ()) -> str:
+    """The pragma as a check: all rows that it finds, or those of some (table, number of the key)."""
+    where = _where(keys)
+    if only:
+        pairs = ", ".join(f"({quote_literal(table)}, {number})" for table, number in sorted(only))
+        where += f'\n  AND (f."table", f.fkid) IN (VALUES {pairs})'
+    return (
+        "SELECT f.\"table\" AS table_name, coalesce('rowid ' || f.\"rowid\", 'a row without rowid') AS row_key,\n"
+        "       'foreign key ' || f.fkid || ' to ' || f.parent AS detail\n"
+        f"{where}"
+    )
+
+
+def compare_with_pragma(
+    reader: Reader, results: Mapping[str, CheckResult], keys: Mapping[str, ForeignKey], take: Take
+) -> None:
+    """Hand to ``take`` the rows of each foreign key on which the pragma and its orphan check disagree.
+
+    A key whose orphan check has not run (``only`` left it out) is reported whole: nothing else reports it.
+    """
+    where = _where(keys.values())
+    counted = {
+        (child, number): rows
+        for child, number, rows in reader.query(f'SELECT f."table", f.fkid, count(*)\n{where}\nGROUP BY 1, 2')
+    }
+    unexplained = set(counted)
+    for name, key in keys.items():
+        result = results.get(name)
+        if result is None or result.status == "skipped" or key.problem or key.number is None:
+            continue
+        pragma = counted.get((key.child, key.number), 0)
+        if pragma == result.violations:
+            unexplained.discard((key.child, key.number))
+        elif pragma < result.violations:
+            detail = f"{name} finds {result.violations} rows, foreign_key_check {pragma}"
+            take(key.child, f"foreign key {key.number}", detail)
+    if unexplained:
+        reader.stream(foreign_key_check_sql(keys.values(), unexplained), take)
+
+
+def _where(keys: Collection[ForeignKey]) -> str:
+    # A table with a mismatched key would end the whole check with an error; that key is reported by its own check.
+    left_out = ", ".join(quote_literal(child) for child in sorted({key.child for key in keys if key.problem}))
+    but = f"\n  AND m.name NOT IN ({left_out})" if left_out else ""
+    return (
+        "FROM main.sqlite_master AS m JOIN pragma_foreign_key_check(m.name) AS f\n"
+        f"WHERE m.type = 'table' AND m.sql LIKE '%REFERENCES%'{but}"
+    )
