@@ -86,6 +86,30 @@ def drop_postgres_database(admin_url: str, database: Database) -> None:
     run_as_admin(admin_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
+def empty_postgres_database(database: Database) -> None:
+    """Make a database what it was when it was made: no sessions, settings, schemas or tables but the first ones."""
+    with database.connect() as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(
+            """
+            SET search_path TO pg_catalog;
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend';
+            DO $$
+            DECLARE
+                name text;
+            BEGIN
+                EXECUTE format('ALTER DATABASE %I RESET ALL', current_database());
+                FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+                LOOP
+                    EXECUTE format('DROP SCHEMA %I CASCADE', name);
+                END LOOP;
+            END $$;
+            CREATE SCHEMA public;
+            GRANT USAGE ON SCHEMA public TO PUBLIC;
+            """
+        )
+
+
 def run_as_admin(admin_url: str, *statements: str) -> None:
     with closing(psycopg2.connect(admin_url)) as connection:
         connection.autocommit = True

@@ -1,0 +1,39 @@
+# `make run` and `make test` need Python 3.11 (with venv and pip), make and git; everything else goes into .venv.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test lint format clean
+
+run: $(VENV)/.installed  ## Apply Maxwell's migrations to maxwell.db, verify, and show where the database stands.
+	$(BIN)/maxwell-db apply
+	$(BIN)/maxwell-db verify --quiet
+	$(BIN)/maxwell-db status
+
+test: $(VENV)/.tested lint  ## Everything that must hold, on SQLite and on a PostgreSQL that the tests start by themselves.
+	$(BIN)/pytest -n auto
+	MAXWELL_TEST_PG_VERSION=16 $(BIN)/pytest -n auto -m postgres
+
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.tested
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Installed again when the metadata changes; the code itself is used as it lies here.
+$(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.tested: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@ $(VENV)/.installed

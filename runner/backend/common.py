@@ -1,0 +1,320 @@
+"""What the backends of both dialects have in common, over yoyo's backend of either."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from yoyo.backends.base import DatabaseBackend
+from yoyo.migrations import Migration as YoyoMigration
+from yoyo.migrations import default_migration_table
+
+from runner import __version__, ledger
+from runner.backend.steps import SqlMigration
+from runner.dialects import tables
+from runner.domain.migration import Dialect, Migration, Script
+from runner.domain.options import RunOptions
+from runner.domain.outcome import Direction, Observer, Outcome
+from runner.domain.url import DatabaseUrl
+from runner.errors import SETTLE_HINT, MigrationFailed, UnfinishedError
+from runner.identity import user_and_host
+from runner.lock import poll
+
+BeforeCommit = Callable[[], bool | None]  # may raise; returns whether the checks passed, None where none ran
+
+FAILED_HINT = "It was rolled back; the migrations before it stay. Correct the file and run the command again."
+
+
+class Backend(DatabaseBackend):  # type: ignore[misc]
+    """What both dialects have in common, over yoyo's backend of either.
+
+    Driver errors of a migration's own statements leave as MigrationFailed, with file, line and statement.
+    """
+
+    dialect: Dialect
+    _in_transaction: bool
+    has_transactional_ddl = True  # yoyo probes for it with a table of its own, and is misled by a missing privilege
+
+    def __init__(self, url: DatabaseUrl, connection: Any) -> None:
+        self.url = url
+        self._given = connection
+        self._log_id = ""
+        self.options, self.observer = RunOptions(), Observer()
+        super().__init__(url, default_migration_table)
+
+    # What yoyo asks of a backend, answered for one connection and one transaction.
+
+    def connect(self, dburi: DatabaseUrl) -> Any:
+        return self._given
+
+    def init_connection(self, connection: Any) -> None:
+        """Nothing: the connection came ready."""
+
+    def list_tables(self, **kwargs: Any) -> list[str]:
+        return sorted(tables(self.connection, self.dialect))
+
+    @contextmanager
+    def lock(self, timeout: float = 10) -> Iterator[None]:
+        """The run's own lock is held already; yoyo's row would outlive a killed run."""
+        yield
+
+    @contextmanager
+    def transaction(self, rollback_on_exit: bool = False) -> Iterator[None]:
+        """A transaction; within one, nothing: the outermost is the only one, and there are no savepoints."""
+        if self._in_transaction:
+            yield
+            return
+        self.begin()
+        try:
+            yield
+            if rollback_on_exit:
+                self.rollback()
+            else:
+                self.commit()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        if not self._in_transaction:
+            return
+        try:
+            self.rollback()
+        except self.driver.Error:
+            self._in_transaction = False  # the connection is gone, and the transaction with it
+
+    def get_log_data(self, migration: Any = None, operation: str = "apply") -> dict[str, Any]:
+        """As yoyo's, but asked before the transaction: a uid without a name made yoyo fail after its commit."""
+        user, host = user_and_host()
+        self._log_id = str(uuid.uuid1())
+        return {
+            "id": self._log_id,
+            "migration_id": migration.id if migration else None,
+            "migration_hash": migration.hash if migration else None,
+            "username": user,
+            "hostname": host,
+            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
+            "operation": operation,
+        }
+
+    # What the operations ask.
+
+    def configure(self, options: RunOptions, observer: Observer) -> None:
+        """How long to wait for whom, and whom to tell."""
+        self.options, self.observer = options, observer
+
+    def prepare(self) -> None:
+        """Make the bookkeeping tables that are missing. Only under the run's lock: yoyo's own way races here."""
+        present = self.list_tables()
+        if self.lock_table not in present:
+            self.create_lock_table()
+        if self.version_table not in present or self.migration_table not in present:
+            self.ensure_internal_schema_updated()
+        self._internal_schema_updated = True
+        if ledger.LEDGER not in present:
+            with self.transaction():
+                self.execute(ledger.CREATE_LEDGER)
+
+    def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit) -> Outcome:
+        """Apply or roll back one migration with its mark, log and ledger rows: all of it, or nothing."""
+        if migration.migration.transactional:
+            return self._run_in_transaction(migration, direction, before_commit)
+        return self._run_alone(migration, direction)
+
+    def _run_in_transaction(
+        self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit
+    ) -> Outcome:
+        nested = self._in_transaction  # --single-transaction: yoyo's row is taken and given back by the whole
+        started = time.perf_counter()
+        with self.transaction():
+            if not nested:
+                self.enter()
+            migration.process_steps(self, str(direction))
+            self.after_script(migration.script(direction))
+            passed = before_commit()
+            milliseconds = _milliseconds(started)
+            self._record(migration, direction, milliseconds, passed)
+            if not nested:
+                self.leave()
+        return Outcome(migration.id, milliseconds)
+
+    def _run_alone(self, migration: SqlMigration, direction: Direction) -> Outcome:
+        """One statement that cannot run in a transaction. A row before it tells of it if the run dies inside."""
+        started = time.perf_counter()
+        with self.transaction():
+            self.enter()
+            journal = self._ledger_row(migration.migration, "unfinished", None, None)
+            journal |= {"log_id": str(uuid.uuid1()), "at_utc": datetime.now(UTC).replace(tzinfo=None)}
+            self._insert_ledger(journal)
+            self.leave()
+        try:
+            migration.process_steps(self, str(direction))
+        except MigrationFailed as failure:
+            if not self.left_nothing(failure, migration.script(direction)):
+                raise UnfinishedError(
+                    failure.message,
+                    code="UNFINISHED",
+                    hint=SETTLE_HINT,
+                    file=failure.file,
+                    line=failure.line,
+                    statement=failure.statement,
+                ) from failure
+            self.forget_unfinished([migration.id])  # nothing was done, and there is nothing to settle
+            raise
+        milliseconds = _milliseconds(started)
+        with self.transaction():
+            self.after_script(migration.script(direction))
+            self.forget_unfinished([migration.id])
+            self._record(migration, direction, milliseconds, None)
+        return Outcome(migration.id, milliseconds)
+
+    def _record(self, migration: SqlMigration, direction: Direction, milliseconds: float, passed: bool | None) -> None:
+        """yoyo's mark and log, and our ledger row, whose time is the mark's own."""
+        row = self._ledger_row(migration.migration, str(direction), milliseconds, passed)
+        if direction is Direction.APPLY:
+            self.mark_one(migration, log=False)
+            self.log_migration(migration, "apply")
+            at = "(SELECT applied_at_utc FROM _yoyo_migration WHERE migration_hash = :migration_hash)"
+            self._insert_ledger(row | {"log_id": self._log_id}, at, migration.hash)
+        else:
+            self.unmark_one(migration, log=False)
+            self.log_migration(migration, "rollback")
+            self._insert_ledger(row | {"log_id": self._log_id, "at_utc": datetime.now(UTC).replace(tzinfo=None)})
+
+    def _ledger_row(
+        self, migration: Migration, operation: str, milliseconds: float | None, passed: bool | None
+    ) -> dict[str, Any]:
+        user, host = user_and_host()
+        text = migration.apply.text
+        return {
+            "operation": operation,
+            "migration_id": migration.id,
+            "schema_version": migration.version,
+            "revision": migration.revision,
+            "apply_sha256": migration.apply.sha256,
+            "rollback_sha256": migration.rollback.sha256 if migration.rollback else None,
+            "apply_sql": text if len(text) <= ledger.LARGEST_APPLY_TEXT else None,
+            "rollback_sql": migration.rollback.text if migration.rollback else None,
+            "duration_ms": milliseconds,
+            "username": user,
+            "hostname": host,
+            "tool_version": __version__,
+            "verify": None if passed is None else "passed" if passed else "failed",
+        }
+
+    def _insert_ledger(self, row: dict[str, Any], at_sql: str = ":at_utc", migration_hash: str = "") -> None:
+        values = ", ".join(at_sql if column == "at_utc" else f":{column}" for column in ledger.COLUMNS)
+        sql_text = f"INSERT INTO {ledger.LEDGER} ({', '.join(ledger.COLUMNS)}) VALUES ({values})"
+        self.execute(sql_text, row | ({"migration_hash": migration_hash} if migration_hash else {}))
+
+    def set_verify_outcome(self, ids: Sequence[str], passed: bool) -> None:
+        """Note what the checks after the run said, in the rows of the migrations that it applied."""
+        with self.transaction():
+            for id in ids:
+                self.execute(
+                    f"UPDATE {ledger.LEDGER} SET verify = :verify WHERE operation = 'apply' AND migration_id = :id"
+                    " AND at_utc = (SELECT applied_at_utc FROM _yoyo_migration WHERE migration_id = :id)",
+                    {"verify": "passed" if passed else "failed", "id": id},
+                )
+
+    def unfinished_text(self, id: str, going_down: bool) -> str:
+        """The statement that died outside a transaction, as it was sent."""
+        column = "rollback_sql" if going_down else "apply_sql"
+        sql = f"SELECT {column} FROM {ledger.LEDGER} WHERE operation = 'unfinished' AND migration_id = :id"
+        row = self.execute(sql, {"id": id}).fetchone()
+        return (row[0] if row else None) or ""
+
+    def realign(self, migration: Migration) -> None:
+        """Record the texts that the files have now as those that were applied."""
+        row = self._ledger_row(migration, "apply", None, None)
+        columns = ("apply_sha256", "rollback_sha256", "apply_sql", "rollback_sql")
+        with self.transaction():
+            self.enter()
+            self.execute(
+                f"UPDATE {ledger.LEDGER} SET {', '.join(f'{column} = :{column}' for column in columns)}"
+                " WHERE operation = 'apply' AND migration_id = :id"
+                " AND at_utc = (SELECT applied_at_utc FROM _yoyo_migration WHERE migration_id = :id)",
+                {column: row[column] for column in columns} | {"id": migration.id},
+            )
+            self.leave()
+
+    def forget_unfinished(self, ids: Sequence[str]) -> None:
+        """Remove the rows that tell of a migration which died outside a transaction: it is settled."""
+        with self.transaction():
+            for id in ids:
+                self.execute(
+                    f"DELETE FROM {ledger.LEDGER} WHERE operation = 'unfinished' AND migration_id = :id", {"id": id}
+                )
+
+    def stamp(self, mark: Sequence[str], unmark: Sequence[str], settled: Sequence[str]) -> None:
+        """Record ids as applied, and as not applied, in one transaction, without running anything.
+
+        ``settled`` died outside a transaction, and are no longer told of.
+        """
+        with self.transaction():
+            self.enter()
+            # What yoyo has to know of a migration in order to mark it is its id.
+            for id in unmark:
+                self.unmark_one(YoyoMigration(id, "", ""))
+            for id in mark:
+                self.mark_one(YoyoMigration(id, "", ""))
+            self.forget_unfinished(settled)
+            self.leave()
+
+    def enter(self) -> None:
+        """Take yoyo's row, inside the transaction that gives it back: a plain ``yoyo`` is kept out, and no death
+        leaves the row behind. Where a plain ``yoyo`` holds it, wait; LockTimeout when that is over."""
+
+        def attempt() -> str | None:
+            if not self._in_transaction:
+                self.begin()
+            pid = self._take_yoyo_row()
+            if pid is not None:
+                # Wait outside a transaction: on SQLite it would keep the other from giving its row back.
+                self.rollback()
+                return f"a plain yoyo run, pid {pid} (if it is dead: yoyo break-lock)"
+            return None
+
+        poll(attempt, self.options.lock_wait, self.observer.waiting)
+
+    def leave(self) -> None:
+        self.execute(f"DELETE FROM {self.lock_table_quoted} WHERE pid = :pid", {"pid": os.getpid()})
+
+    def _take_yoyo_row(self) -> int | None:
+        """None: taken. Else the pid that has it."""
+        # What was inserted counts, and not whose pid it is: containers give the same few to everybody.
+        row = {"when": datetime.now(UTC).replace(tzinfo=None), "pid": os.getpid()}
+        insert = f"INSERT INTO {self.lock_table_quoted} (locked, ctime, pid) VALUES (1, :when, :pid)"
+        while self.execute(f"{insert} ON CONFLICT DO NOTHING", row).rowcount != 1:
+            holders = self.execute(f"SELECT pid FROM {self.lock_table_quoted}").fetchall()
+            if holders:  # else it was given back just now
+                return int(holders[0][0])
+        return None
+
+    # What the dialects answer differently.
+
+    @contextmanager
+    def run_lock(self, what: str) -> Iterator[None]:
+        """Hold the database for a run, whose verb is ``what``. LockTimeout when the wait for another one is over."""
+        raise NotImplementedError
+
+    def run_script(self, script: Script) -> None:
+        """Run a whole file in the open transaction."""
+        raise NotImplementedError
+
+    def after_script(self, script: Script) -> None:
+        """See that the file left transaction and session as they were."""
+        raise NotImplementedError
+
+    def left_nothing(self, failure: MigrationFailed, script: Script) -> bool:
+        """Is it sure that a statement which failed outside a transaction has left nothing, or nothing any more?"""
+        raise NotImplementedError
+
+
+def _milliseconds(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)

@@ -1,0 +1,178 @@
+"""The backend of PostgreSQL: a file is sent whole, and tried again when it meets a lock."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
+from yoyo.backends.core.postgresql import PostgresqlBackend
+
+from runner.backend.common import FAILED_HINT, Backend, BeforeCommit
+from runner.backend.steps import SqlMigration
+from runner.dialects import postgres
+from runner.dialects.postgres_indexes import concurrent_index, drop_index, index_state
+from runner.domain.migration import Dialect, Script
+from runner.domain.outcome import Direction, Outcome
+from runner.domain.url import DatabaseUrl
+from runner.errors import MaxwellError, MigrationFailed
+from runner.lock import take_postgres_lock
+
+LOCK_TIMEOUT_SECONDS = 5.0  # for one try: whoever comes after us queues behind us no longer than that
+DEAD_CLIENT_MILLISECONDS = 500  # after so long the server notices that a run was killed, and ends its statement
+
+
+class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
+    dialect: Dialect = "postgres"
+    driver_module = "psycopg2"
+
+    def __init__(self, url: DatabaseUrl, connection: Any) -> None:
+        super().__init__(url, connection)
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SHOW search_path")
+            self._search_path = cursor.fetchone()[0]
+            self._watch = ""
+            if connection.server_version >= 140000:
+                # Without it the statement of a killed run goes on to its end, and holds the run's lock until then.
+                watch = f"SET client_connection_check_interval = {DEAD_CLIENT_MILLISECONDS}"
+                with suppress(psycopg2.Error):  # not every system that PostgreSQL runs on can tell
+                    cursor.execute(watch)
+                    self._watch = f"; {watch}"
+
+    def begin(self) -> None:
+        self._in_transaction = True
+        # One round trip; a lock that is not had in time is given up, so that nobody queues behind us for long.
+        self.execute(f"BEGIN; {self._set_lock_timeout()}")
+
+    def commit(self) -> None:
+        self.execute("COMMIT")
+        self._in_transaction = False
+
+    def rollback(self) -> None:
+        self.execute("ROLLBACK")
+        self._in_transaction = False
+
+    @contextmanager
+    def disable_transactions(self) -> Iterator[None]:
+        yield  # the connection commits by itself; yoyo would roll back first
+
+    @contextmanager
+    def run_lock(self, what: str) -> Iterator[None]:
+        take_postgres_lock(self.connection, self.options.lock_wait, self.observer.waiting)
+        yield  # released with the connection
+
+    def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit) -> Outcome:
+        """As the base's; when it meets a lock, the whole migration is tried again, after a growing, jittered pause."""
+        deadline = time.monotonic() + self.options.ddl_lock_timeout
+        pause = 0.1
+        nested = self._in_transaction  # what came before in the same transaction is lost with it
+        while True:
+            try:
+                return super().run(migration, direction, before_commit)
+            except (MigrationFailed, psycopg2.Error) as error:
+                left = deadline - time.monotonic()
+                if nested or not migration.migration.transactional:
+                    raise
+                failure = self._as_failure(error, migration.script(direction))
+                in_the_way = self._in_the_way() if failure.sqlstate == "55P03" else ""
+                if not postgres.is_lock_trouble(failure) or left <= 0:
+                    if failure.line is None:
+                        postgres.locate(self.connection, migration.script(direction), failure)
+                    failure.message += in_the_way and f"\nLOCKS: {in_the_way}"
+                    raise failure from error
+                seconds = min(left, pause * random.uniform(0.5, 1.5))
+                reason = failure.message.splitlines()[0] + (in_the_way and f"; {in_the_way}")
+                self.observer.retrying(migration.id, reason, seconds)
+                time.sleep(seconds)
+                pause = min(pause * 2, 5.0)
+
+    def run_script(self, script: Script) -> None:
+        if not self._in_transaction:
+            self._clear_the_way(script)
+        try:
+            with closing(self.connection.cursor()) as cursor:
+                # Whole and without parameters: nothing splits it, and '%' means itself.
+                cursor.execute(script.text)
+        except psycopg2.Error as error:
+            failure = postgres.statement_failed(error, script, FAILED_HINT)
+            if not self._in_transaction:
+                postgres.locate(self.connection, script, failure)  # the file has one statement, so none is run again
+            raise failure from error
+
+    def _clear_the_way(self, script: Script) -> None:
+        """Drop the invalid index that an earlier try left: it would be in the way, or be taken for done."""
+        index = concurrent_index(script.text)
+        if index is None or index.verb == "DROP":
+            return
+        state = index_state(self.connection, index)
+        if state == "invalid":
+            drop_index(self.connection, index)
+        elif state == "building":
+            raise MigrationFailed(
+                f"the index {'.'.join(index.name)} is being built by somebody else",
+                code="STATEMENT_FAILED",
+                hint="Wait until that is over, and run the command again.",
+                file=script.path,
+            )
+
+    def left_nothing(self, failure: MigrationFailed, script: Script) -> bool:
+        """What the parser refused did nothing. An index that could not be built is left invalid, and is dropped here:
+        else ``IF NOT EXISTS`` would take it for done next time."""
+        if failure.refused_outright:
+            return True
+        if self.connection.closed or (index := concurrent_index(script.text)) is None or index.verb == "DROP":
+            return False
+        with suppress(psycopg2.Error):
+            if index_state(self.connection, index) == "invalid":
+                drop_index(self.connection, index)
+            return index_state(self.connection, index) == "absent"
+        return False
+
+    def _as_failure(self, error: Exception, script: Script) -> MigrationFailed:
+        """What the bookkeeping or the commit met (a deferred constraint, say) is a failure of the file too."""
+        if isinstance(error, MigrationFailed):
+            return error
+        failure: MigrationFailed = postgres.statement_failed(error, script, FAILED_HINT)
+        return failure
+
+    def _in_the_way(self) -> str:
+        """Who holds locks on tables here, those with the longest transactions first; nothing where nobody does."""
+        if self.connection.closed:
+            return ""
+        rows = self.execute(
+            """
+            SELECT coalesce(nullif(a.application_name, ''), 'a session'), a.pid, a.usename,
+                   to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            FROM pg_stat_activity AS a
+            WHERE a.pid <> pg_backend_pid() AND a.datname = current_database() AND a.xact_start IS NOT NULL
+              AND EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid AND l.granted AND l.relation >= 16384)
+            ORDER BY a.xact_start LIMIT 3
+            """
+        ).fetchall()
+        held = ", ".join(f"{name}, server process {pid} of {user}, since {since}" for name, pid, user, since in rows)
+        return f"tables are held by {held}" if held else ""
+
+    def after_script(self, script: Script) -> None:
+        """What a file SET would otherwise meet the bookkeeping, and the next file."""
+        status = self.connection.info.transaction_status
+        if status != (TRANSACTION_STATUS_INTRANS if self._in_transaction else TRANSACTION_STATUS_IDLE):
+            raise MaxwellError(
+                "the migration ended the transaction that it ran in",
+                code="TRANSACTION_ENDED",
+                hint="Part of it may be committed, without its mark. Remove COMMIT and ROLLBACK from the file.",
+                file=script.path,
+            )
+        self.execute(
+            f"RESET ALL; RESET SESSION AUTHORIZATION{self._watch}; SELECT set_config('search_path', :path, false)",
+            {"path": self._search_path},
+        )
+        if self._in_transaction:
+            self.execute(self._set_lock_timeout())
+
+    def _set_lock_timeout(self) -> str:
+        milliseconds = int(min(LOCK_TIMEOUT_SECONDS, self.options.ddl_lock_timeout) * 1000)
+        return f"SET LOCAL lock_timeout = {milliseconds}"

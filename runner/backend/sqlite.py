@@ -1,0 +1,105 @@
+"""The backend of SQLite: statement by statement, foreign keys off, and checked before the commit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from yoyo.backends.core.sqlite3 import SQLiteBackend
+
+from runner.backend.common import FAILED_HINT, Backend
+from runner.dialects.sqlite import translate
+from runner.domain import sql
+from runner.domain.migration import Dialect, Script
+from runner.domain.url import DatabaseUrl
+from runner.errors import MigrationFailed, ViolationsFound
+from runner.lock import sqlite_lock
+
+
+class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
+    dialect: Dialect = "sqlite"
+    driver_module = "sqlite3"
+
+    def __init__(self, url: DatabaseUrl, connection: Any) -> None:
+        self._known_orphans: Counter[tuple[Any, ...]] = Counter()
+        self._changes_before = 0
+        super().__init__(url, connection)
+
+    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
+        """With times as yoyo writes them after an apply: ISO 8601 with a T."""
+        if params:
+            params = {
+                name: value.isoformat() if isinstance(value, datetime) else value for name, value in params.items()
+            }
+        return super().execute(sql, params)
+
+    def begin(self) -> None:
+        self._in_transaction = True
+        try:
+            # Immediate: what is read before the first write is still true when it is written.
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self._in_transaction = False
+            assert self.url.path is not None
+            raise translate(error, self.url.path) from error
+
+    @contextmanager
+    def run_lock(self, what: str) -> Iterator[None]:
+        assert self.url.path is not None
+        with sqlite_lock(self.url.path, what, self.options.lock_wait, self.observer.waiting):
+            yield
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._known_orphans = self._orphans()
+
+    def run_script(self, script: Script) -> None:
+        connection = self.connection
+        self._changes_before = connection.total_changes
+        for statement in sql.sqlite_statements(script.text):
+            try:
+                # Rows are stepped through, so that a statement is finished, and shown to nobody.
+                for _ in connection.execute(statement.text):
+                    pass
+            except (sqlite3.Error, sqlite3.Warning) as error:
+                raise MigrationFailed(
+                    str(error),
+                    code="STATEMENT_FAILED",
+                    hint=FAILED_HINT,
+                    file=script.path,
+                    line=sql.line_of(script.text, statement.start),
+                    statement=statement.text,
+                ) from error
+
+    def after_script(self, script: Script) -> None:
+        """Foreign keys were off: what the migration orphaned is found before it can be committed."""
+        orphans = self._orphans()
+        before = Counter((child, parent) for child, _, parent, _ in self._known_orphans.elements())
+        after = Counter((child, parent) for child, _, parent, _ in orphans.elements())
+        grown = {pair for pair, count in after.items() if count > before[pair]}
+        if grown:
+            fresh = (orphans - self._known_orphans).elements()
+            new = sorted((row for row in fresh if (row[0], row[2]) in grown), key=lambda row: str(row))
+            shown = "; ".join(f"{child} rowid {rowid} has no parent in {parent}" for child, rowid, parent, _ in new[:5])
+            raise ViolationsFound(
+                f"the migration leaves {len(new)} row(s) without a parent: {shown}",
+                code="FOREIGN_KEY_VIOLATION",
+                hint="It was rolled back; nothing of it remains. Correct the file, or the data, and apply again.",
+                file=script.path,
+            )
+        self._known_orphans = orphans
+
+    def left_nothing(self, failure: MigrationFailed, script: Script) -> bool:
+        """A statement of SQLite's is all or nothing, but for what INSERT OR FAIL keeps."""
+        return bool(self.connection.total_changes == self._changes_before)
+
+    def _orphans(self) -> Counter[tuple[Any, ...]]:
+        """Counted, because the rows of a table without rowids all look the same here."""
+        try:
+            return Counter(self.connection.execute("PRAGMA foreign_key_check").fetchall())
+        except sqlite3.OperationalError:
+            return Counter()  # a key that fits no parent; verify names it

@@ -1,0 +1,121 @@
+"""Options: those that all commands share, and how a command's own ones meet the environment and the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from runner.cli.session import Session
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "database": (("-d",), {"metavar": "URL", "help": "sqlite:///FILE or postgresql://USER@HOST/DATABASE."}),
+    "sql": ((), {"metavar": "DIR", "help": "The migrations: a folder with sqlite/ and postgres/, or one of those."}),
+    "config": ((), {"metavar": "FILE", "help": "The configuration file, instead of yoyo.ini in this folder."}),
+    "json": ((), {"is_flag": True, "help": "One JSON object on stdout, also on failure."}),
+    "quiet": (("-q",), {"is_flag": True, "help": "Say nothing where all went well."}),
+    "verbose": (("-v",), {"is_flag": True, "help": "Say more; show where a fault of the program is."}),
+    "no-color": ((), {"is_flag": True, "help": "No colours, whatever the terminal."}),
+}
+
+
+def common_options(function: Decorated, *, without: str = "") -> Decorated:
+    """The group's options, which every command takes as well: people write them on either side of it."""
+
+    def store(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value is not None:
+            ctx.ensure_object(Session).set_flag(str(parameter.name).replace("_", "-"), value)
+
+    for name, (short, settings) in reversed(_COMMON.items()):
+        if name != without:
+            function = click.option(
+                f"--{name}", *short, expose_value=False, is_eager=True, callback=store, default=None, **settings
+            )(function)
+    return function
+
+
+class Command(click.Command):
+    """A command whose own options the file may set, and which takes ``-N`` as an argument."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if parent is not None and not {"-h", "--help"} & set(args):
+            session = parent.ensure_object(Session)
+            # --config may stand after the command, and has to be known before the command's options are read.
+            for position, argument in enumerate(args):
+                if argument.startswith("--config="):
+                    session.set_flag("config", argument.removeprefix("--config="))
+                elif argument == "--config" and position + 1 < len(args):
+                    session.set_flag("config", args[position + 1])
+            extra["default_map"] = self._from_file(session.settings)
+        return super().make_context(info_name, [_disguise(argument) for argument in args], parent, **extra)
+
+    def _from_file(self, settings: dict[str, str]) -> dict[str, Any]:
+        """The file's settings as click's defaults, over which flag and environment win."""
+        options = {item.name: item for item in self.params if isinstance(item, click.Option) and item.expose_value}
+        found = {key.replace("-", "_"): value for key, value in settings.items()}
+        return {
+            name: value.split() if options[name].multiple else value for name, value in found.items() if name in options
+        }
+
+
+_DISGUISE = "\0"
+
+
+def _disguise(argument: str) -> str:
+    """``-2`` is a target; click would take it for an option."""
+    return f"{_DISGUISE}{argument[1:]}" if argument[:1] == "-" and argument[1:].isdigit() else argument
+
+
+class Target(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
+    """A target, as it was given."""
+
+    name = "T"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value).replace(_DISGUISE, "-")
+
+
+def option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
+    """A command's option, with its environment variable."""
+    long_name = next(name for name in names if name.startswith("--")).removeprefix("--")
+    settings.setdefault("show_default", not settings.get("is_flag"))
+    return click.option(*names, envvar=f"MAXWELL_DB_{long_name.upper().replace('-', '_')}", **settings)
+
+
+def command(name: str, *, without: str = "") -> Callable[[Callable[..., int]], click.Command]:
+    """Make a function a command of the group; what it returns is the exit code."""
+
+    def make(function: Callable[..., int]) -> click.Command:
+        return click.command(name, cls=Command)(common_options(click.pass_obj(function), without=without))
+
+    return make
+
+
+checks_option = option(
+    "--checks",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="A folder with checks of your own; may be given several times.",
+)
+lock_wait_option = option(
+    "--lock-wait",
+    type=click.FloatRange(0),
+    default=60.0,
+    metavar="S",
+    help="Wait so many seconds for another run on the same database.",
+)
+ddl_lock_option = option(
+    "--ddl-lock-timeout",
+    type=click.FloatRange(0.001),
+    default=30.0,
+    metavar="S",
+    help="PostgreSQL: give up after so many seconds without the locks that a migration needs, all tries together.",
+)
+no_verify_option = option("--no-verify", is_flag=True, help="Run no checks.")

@@ -1,0 +1,90 @@
+"""Progress on stderr: a line for each migration; on a terminal also what is running, and for how long."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.domain.outcome import Direction, Observer, Outcome
+
+if TYPE_CHECKING:
+    from runner.cli.session import Session
+
+_DONE = {Direction.APPLY: "applied", Direction.ROLLBACK: "rolled back"}
+_DOING = {Direction.APPLY: "applying", Direction.ROLLBACK: "rolling back"}
+
+
+@contextmanager
+def observing(session: Session) -> Iterator[Observer]:
+    """Whoever tells of progress: nobody, plain lines, or on a terminal something that moves."""
+    if session.quiet:
+        yield Observer()
+    elif sys.stderr.isatty() and session.color:
+        with TerminalObserver() as observer:
+            yield observer
+    else:
+        yield LineObserver()
+
+
+class LineObserver(Observer):
+    """Plain lines, as a log or a CI job keeps them."""
+
+    def _say(self, text: str) -> None:
+        with suppress(BrokenPipeError):  # that nobody reads along is no reason to stop half way
+            print(text, file=sys.stderr, flush=True)
+
+    def created(self, path: Path) -> None:
+        self._say(f"the database {path} was not there; it is made")
+
+    def waiting(self, holder: str, seconds: float) -> None:
+        self._say(f"waiting up to {seconds:.0f} s: the database is held by {holder}")
+
+    def retrying(self, id: str, reason: str, seconds: float) -> None:
+        first_line = reason.splitlines()[0]
+        self._say(f"{id}: {first_line}; rolled back, trying again in {seconds:.1f} s")
+
+    def finished(self, direction: Direction, outcome: Outcome) -> None:
+        self._say(f"{_DONE[direction]}  {outcome.id}  {outcome.duration_ms:.0f} ms")
+
+
+class TerminalObserver(LineObserver):
+    """The same lines over a live one: a spinner, what is running, how many are left, and for how long it runs."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task: Any = None
+
+    def __enter__(self) -> TerminalObserver:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def _say(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def started(self, direction: Direction, id: str, number: int, total: int) -> None:
+        self._show(f"{_DOING[direction]} {id}", number - 1, total)
+
+    def verifying(self) -> None:
+        self._show("verifying", None, None)
+
+    def _show(self, text: str, completed: int | None, total: int | None) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task(text, total=total)
+        self._progress.update(self._task, description=text, completed=completed, total=total)

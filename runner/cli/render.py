@@ -1,0 +1,250 @@
+"""Values -> what a person or a program reads. Pure functions; nothing here prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runner.domain.outcome import Direction, RunReport
+from runner.domain.state import Standing, State
+from runner.domain.url import DatabaseUrl
+from runner.errors import MaxwellError, ViolationsFound
+
+if TYPE_CHECKING:
+    from runner.ledger import HistoryEntry
+    from runner.operations.repair import RepairReport
+    from runner.operations.stamp import StampReport
+    from runner.operations.unlock import UnlockReport
+    from verify.model import Check, VerifyReport
+
+_COLORS = {State.APPLIED: "32", State.PENDING: "33", State.COSMETIC: "33"}
+_RED = "31"
+
+
+def status_text(standing: Standing, url: DatabaseUrl, *, color: bool) -> str:
+    """A line that says where the database stands, a line for each migration, and what to do next."""
+    where = f"at {standing.place}" if standing.applied else "at base, nothing is applied"
+    pending = len(standing.pending)
+    behind = f"{pending} pending" if pending else "nothing is pending"
+    rows = [["state", "version", "migration", "applied (UTC)", "took"]]
+    for item in standing.migrations:
+        took = "" if item.duration_ms is None else _duration(item.duration_ms)
+        rows.append([item.state, item.version or "", item.id, _seconds(item.applied_at), took])
+    paints = [""] + [_COLORS.get(item.state, _RED) for item in standing.migrations]
+    lines = [f"{url}: {where}, {behind}", "", *_table(rows, paints if color else None)]
+    hint = _next_step(standing)
+    return "\n".join([*lines, "", hint] if hint else lines)
+
+
+def status_data(standing: Standing) -> dict[str, Any]:
+    return {
+        "version": standing.version,
+        "head_version": standing.head_version,
+        "pending": len(standing.pending),
+        "migrations": [
+            {
+                "id": item.id,
+                "version": item.version,
+                "revision": item.revision,
+                "state": str(item.state),
+                "applied_at": item.applied_at,
+                "duration_ms": item.duration_ms,
+                "reversible": item.reversible,
+            }
+            for item in standing.migrations
+        ],
+    }
+
+
+def _next_step(standing: Standing) -> str:
+    if standing.in_state(State.UNFINISHED):
+        return "An unfinished migration has to be settled: 'maxwell-db apply' says how."
+    if standing.in_state(State.CHANGED, State.MISSING, State.OUT_OF_ORDER):
+        return "The files are not those that made the database: 'maxwell-db apply' says which, and what to do."
+    if standing.in_state(State.COSMETIC):
+        return "Cosmetic: only comments or white space differ from what was applied."
+    return ""
+
+
+def history_text(entries: Sequence[HistoryEntry]) -> str:
+    if not entries:
+        return "nothing was done yet"
+    words = {"mark": "stamp", "unmark": "unstamp"}
+    rows = [["when (UTC)", "what", "version", "migration", "who", "took", "checks", "sha256"]]
+    for entry in entries:
+        rows.append(
+            [
+                _seconds(entry.at),
+                words.get(entry.operation, entry.operation),
+                entry.version or "",
+                entry.id,
+                f"{entry.username}@{entry.hostname}",
+                "" if entry.duration_ms is None else _duration(entry.duration_ms),
+                entry.verify or "",
+                (entry.apply_sha256 or "")[:12],
+            ]
+        )
+    return "\n".join(_table(rows, None))
+
+
+def history_data(entries: Sequence[HistoryEntry]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {"history": [asdict(entry) for entry in entries]}
+
+
+def run_text(report: RunReport) -> str:
+    """What an apply or a rollback did, in a line or two."""
+    at = f"at {report.standing.place}"
+    if report.dry_run is not None:
+        if not report.dry_run:
+            return f"Nothing to do; the database is {at}."
+        return "\n".join([f"Would apply {_count(len(report.dry_run), 'migration')}:", *_indented(report.dry_run)])
+    done = "applied" if report.direction is Direction.APPLY else "rolled back"
+    if not report.changed:
+        return f"Nothing to do; the database is {at}."
+    total = _duration(sum(outcome.duration_ms for outcome in report.outcomes))
+    lines = [f"{_count(len(report.outcomes), 'migration')} {done} in {total}; the database is now {at}."]
+    if report.verify is not None:
+        lines += _verified(report.verify)
+    return "\n".join(lines)
+
+
+def _verified(report: VerifyReport) -> list[str]:
+    """What the checks said of a run that they let pass."""
+    ran = [result for result in report.checks if result.status != "skipped"]
+    found = [result for result in ran if result.status == "failed"]
+    passed = f"{len(ran) - len(found)} of {_count(len(ran), 'check')}" if found else f"all {_count(len(ran), 'check')}"
+    rows = f"{_count(len(report.counts), 'table')}, {_count(sum(report.counts.values()), 'row')}"
+    lines = [f"Verified: {passed} passed; {rows}."]
+    for result in found:
+        reason = "was there before" if result.severity == "error" else "a warning"
+        lines.append(f"  {result.name}: {_count(result.violations, 'violation')} ({reason})")
+    return lines
+
+
+def run_data(report: RunReport) -> dict[str, Any]:
+    key = "applied" if report.direction is Direction.APPLY else "rolled_back"
+    data: dict[str, Any] = {
+        "changed": report.changed,
+        key: [{"id": outcome.id, "duration_ms": outcome.duration_ms} for outcome in report.outcomes],
+        "version": report.standing.version,
+        "verify": report.verify.as_dict() if report.verify else None,
+        "created": report.created,
+    }
+    if report.dry_run is not None:
+        data["dry_run"] = list(report.dry_run)
+    return data
+
+
+def stamp_text(report: StampReport) -> str:
+    if not report.changed:
+        return f"Nothing to do; the marks already say {report.standing.place}."
+    lines = []
+    if report.marked:
+        lines += ["Recorded as applied, without running:", *_indented(report.marked)]
+    if report.unmarked:
+        lines += ["Recorded as not applied, without running:", *_indented(report.unmarked)]
+    return "\n".join(lines)
+
+
+def stamp_data(report: StampReport) -> dict[str, Any]:
+    return {
+        "changed": report.changed,
+        "stamped": list(report.marked),
+        "unstamped": list(report.unmarked),
+        "version": report.standing.version,
+        "created": report.created,
+    }
+
+
+def repair_text(report: RepairReport) -> str:
+    if not report.repairs:
+        return "Nothing to repair."
+    return "\n".join(f"{'open' if one.open else 'settled'}  {one.id}: {one.found}" for one in report.repairs)
+
+
+def repair_data(report: RepairReport) -> dict[str, Any]:
+    return {
+        "changed": report.changed,
+        "repairs": [
+            {"id": one.id, "state": str(one.state), "found": one.found, "settled": not one.open}
+            for one in report.repairs
+        ],
+        "version": report.standing.version,
+    }
+
+
+def unlock_text(report: UnlockReport) -> str:
+    if report.pid is None:
+        return "Nothing to unlock: no yoyo run holds the database."
+    return f"Removed the lock row of yoyo's pid {report.pid}, since {_seconds(report.since)}."
+
+
+def unlock_data(report: UnlockReport) -> dict[str, Any]:
+    return {"changed": report.changed, "pid": report.pid, "since": report.since}
+
+
+def check_data(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "kind": check.kind,
+        "severity": check.severity,
+        "summary": check.summary,
+        "sql": check.sql,
+    }
+
+
+def error_text(error: MaxwellError) -> str:
+    """What happened and where, the statement, what stays, and what to do next."""
+    lines = [f"error: {error.place}{error.message}"]
+    if error.statement:
+        shown = error.statement.splitlines()
+        lines += [f"    {line}" for line in shown[:12]] + (["    ..."] if len(shown) > 12 else [])
+    if error.outcomes:
+        lines.append(f"committed: {', '.join(outcome.id for outcome in error.outcomes)}")
+    if error.hint:
+        lines.append(f"hint: {error.hint}")
+    return "\n".join(lines)
+
+
+def error_data(command: str, error: MaxwellError) -> dict[str, Any]:
+    """The failure's part of the JSON object, with what the run had already done."""
+    data: dict[str, Any] = {"error": error.as_dict()}
+    if command in ("apply", "rollback"):
+        key = "applied" if command == "apply" else "rolled_back"
+        data |= {
+            "changed": bool(error.outcomes),
+            key: [{"id": outcome.id, "duration_ms": outcome.duration_ms} for outcome in error.outcomes],
+        }
+    if isinstance(error, ViolationsFound) and error.report is not None:
+        data["verify"] = error.report.as_dict()
+    return data
+
+
+def _table(rows: list[list[str]], paints: Sequence[str] | None) -> list[str]:
+    """Rows as aligned columns; the first cell of each painted in its colour."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if paints and paints[number]:
+            cells[0] = f"\033[{paints[number]}m{cells[0]}\033[0m"
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _duration(milliseconds: float) -> str:
+    return f"{milliseconds / 1000:.2f} s" if milliseconds >= 1000 else f"{milliseconds:.0f} ms"
+
+
+def _seconds(at: str | None) -> str:
+    return (at or "")[:19].replace("T", " ")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _indented(ids: Iterable[str]) -> list[str]:
+    return [f"  {id}" for id in ids]

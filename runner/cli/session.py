@@ -1,0 +1,162 @@
+"""One call of the program: what it was told, the project that means, and how its answer or its error is given."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.config import read_settings
+from runner.domain.url import DatabaseUrl, parse_url
+from runner.errors import MaxwellError, UsageError
+
+if TYPE_CHECKING:
+    from runner.operations.project import Project
+
+DEFAULT_DATABASE = "sqlite:///maxwell.db"
+TRUE_WORDS = frozenset({"1", "true", "yes", "on", "t", "y"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off", "f", "n", ""})
+
+#: The password of a URL that stands where none belongs, as a target, say, and comes back in a message.
+_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*:/{1,2}[^\s:/@\"']*):[^\s\"']*@", re.IGNORECASE)
+
+
+@dataclass
+class Session:
+    """One call of the program. Of a common option given on both sides of the command, the later one wins."""
+
+    json: bool = False
+    command: str = ""
+    flags: dict[str, Any] = field(default_factory=dict)
+    _settings: dict[str, str] | None = None
+    _url: DatabaseUrl | None = None
+
+    def set_flag(self, name: str, value: Any) -> None:
+        """An option as it was given on the command line."""
+        self.flags[name] = value
+        self.json = self.json or name == "json"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The configuration file's, read once."""
+        if self._settings is None:
+            self._settings = read_settings(self.flags.get("config") or os.environ.get("MAXWELL_DB_CONFIG"))
+        return self._settings
+
+    def _value(self, name: str, *variables: str) -> Any:
+        """Flag, then environment, then file; None where none has it."""
+        if self.flags.get(name) is not None:
+            return self.flags[name]
+        for variable in (f"MAXWELL_DB_{name.upper().replace('-', '_')}", *variables):
+            if os.environ.get(variable):
+                return os.environ[variable]
+        return self.settings.get(name)
+
+    def _switch(self, name: str) -> bool:
+        value = self._value(name)
+        if isinstance(value, bool):
+            return value
+        text = str(value or "").lower()
+        if text not in TRUE_WORDS | FALSE_WORDS:
+            raise UsageError(f"{name}: '{text}' is neither yes nor no", code="USAGE", hint="Write yes or no.")
+        return text in TRUE_WORDS
+
+    @property
+    def quiet(self) -> bool:
+        return self._switch("quiet")
+
+    @property
+    def verbose(self) -> bool:
+        with suppress(UsageError):  # asked for when something has gone wrong already
+            return self._switch("verbose")
+        return False
+
+    @property
+    def color(self) -> bool:
+        """On a terminal, unless NO_COLOR or --no-color speak against it."""
+        return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not self._switch("no-color")
+
+    @property
+    def url(self) -> DatabaseUrl:
+        if self._url is None:
+            self._url = parse_url(str(self._value("database", "DATABASE_URL") or DEFAULT_DATABASE))
+            self._warn_of_password(self._url)
+        return self._url
+
+    def _warn_of_password(self, url: DatabaseUrl) -> None:
+        from urllib.parse import urlsplit
+
+        if "database" in self.flags and url.dialect == "postgres" and urlsplit(url.text).password:
+            click.echo(
+                "warning: a password on the command line can be read by everybody on this machine; "
+                "use DATABASE_URL, PGPASSFILE or a service file",
+                err=True,
+            )
+
+    def without_password(self, text: str) -> str:
+        """A driver's words about a connection, without any part of the URL that could hold a password."""
+        from urllib.parse import unquote, urlsplit
+
+        if self._url is None or self._url.dialect == "sqlite":
+            return text
+        password = urlsplit(self._url.text).password
+        return text.replace(unquote(password), "***").replace(password, "***") if password else text
+
+    def project(self, checks: tuple[Path, ...] = ()) -> Project:
+        from runner.operations.project import Project
+
+        self.read_json_setting()
+        given = self._value("sql")
+        return Project(self.url, Path(str(given)) if given else _default_sql(), checks)
+
+    def read_json_setting(self) -> None:
+        """Environment and file may ask for JSON too."""
+        self.json = self.json or self._switch("json")
+
+    def answer(self, text: str, data: dict[str, Any], exit_code: int = 0) -> int:
+        """Give a command's answer on stdout, as text or as the one JSON object, and return its exit code."""
+        if self.json:
+            click.echo(self._object(data, exit_code))
+        elif text:
+            click.echo(text)
+        return exit_code
+
+    def fail(self, error: MaxwellError, exit_code: int) -> int:
+        """Tell of a failure: in JSON on stdout, else on stderr; and return the exit code."""
+        from runner.cli.render import error_data, error_text
+
+        with suppress(MaxwellError):  # the setting may be what is wrong
+            self.read_json_setting()
+        text = self._object(error_data(self.command, error), exit_code) if self.json else error_text(error)
+        click.echo(_PASSWORD.sub(r"\1:***@", text), err=not self.json)
+        return exit_code
+
+    def _object(self, data: dict[str, Any], exit_code: int) -> str:
+        import json
+
+        head = {
+            "command": self.command,
+            "ok": exit_code == 0,
+            "exit_code": exit_code,
+            "database": str(self._url) if self._url else None,
+            "dialect": self._url.dialect if self._url else None,
+        }
+        return json.dumps(head | data, indent=2, ensure_ascii=False)
+
+
+def _default_sql() -> Path:
+    """``sql`` in the working folder; else Maxwell's own, which the package carries."""
+    here = Path("sql")
+    if here.is_dir():
+        return here
+    import runner
+
+    package = Path(runner.__file__).parent
+    carried = package / "maxwell"
+    return carried if carried.is_dir() else package.parent / "sql"

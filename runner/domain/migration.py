@@ -1,0 +1,52 @@
+"""A migration: one change in one dialect, and the way back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+Dialect = Literal["sqlite", "postgres"]
+
+VERSION = re.compile(r"\d+(?:\.\d+){1,3}")
+
+
+@dataclass(frozen=True)
+class Script:
+    """The text of one file, byte for byte as it lies on disk (UTF-8)."""
+
+    path: Path
+    text: str
+
+    @cached_property
+    def sha256(self) -> str:
+        return sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Migration:
+    """NAME.sql and the NAME.rollback.sql beside it."""
+
+    id: str
+    dialect: Dialect
+    apply: Script
+    rollback: Script | None  # None: declared irreversible
+    depends: tuple[str, ...] = ()
+    transactional: bool = True
+    version: str | None = None
+    revision: str | None = None
+    irreversible: str | None = None  # the reason
+    expect_row_loss: frozenset[str] = frozenset()
+
+    @property
+    def reversible(self) -> bool:
+        return self.rollback is not None
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Order for schema versions: 1.9.0 before 1.10.0, and 1.2 is 1.2.0."""
+    numbers = [int(part) for part in version.split(".")]
+    return tuple(numbers + [0] * (4 - len(numbers)))

@@ -1,0 +1,137 @@
+"""One run at a time for each database, by locks that die with their process: there is never one to break.
+
+A waiter polls. It never waits inside a statement, whose snapshot would make ``CREATE INDEX CONCURRENTLY`` wait for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runner.errors import ConnectionFailed, LockTimeout
+from runner.identity import user_and_host
+
+POLL_SECONDS = 0.2
+
+#: The key of the advisory lock; PostgreSQL keeps them apart by database. The bytes spell "maxwell".
+_KEY = int.from_bytes(b"maxwell", "big")
+
+Waiting = Callable[[str, float], None]  # told once who holds the lock, and how many seconds are left to wait
+
+
+def poll(attempt: Callable[[], str | None], wait: float, waiting: Waiting) -> None:
+    """Try until ``attempt`` returns None, which is success, or ``wait`` seconds are over: LockTimeout.
+
+    What it returns otherwise is who is in the way.
+    """
+    deadline = time.monotonic() + wait
+    told = False
+    while (holder := attempt()) is not None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise LockTimeout(
+                f"the database is held by {holder}",
+                code="LOCK_TIMEOUT",
+                hint=f"Nothing was changed in {wait:g} s of waiting. Try again when that run is over, or wait longer: "
+                "--lock-wait SECONDS.",
+            )
+        if not told:
+            waiting(holder, left)
+            told = True
+        time.sleep(min(left, POLL_SECONDS * random.uniform(0.5, 1.5)))
+
+
+@contextmanager
+def sqlite_lock(database: Path, what: str, wait: float, waiting: Waiting) -> Iterator[None]:
+    """Hold ``DATABASE.maxwell-lock`` (flock) for a run. The file says who holds it, and goes with the run."""
+    path = Path(f"{database.resolve()}.maxwell-lock")
+    held: list[int] = []
+
+    def attempt() -> str | None:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise ConnectionFailed(
+                f"cannot write the lock file {path}: {error.strerror}",
+                code="READ_ONLY",
+                hint="SQLite needs to write in the database's folder too; check its permissions.",
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(os.pread(descriptor, 4096, 0))
+            os.close(descriptor)
+            return holder
+        # The file may have been removed by its last holder between our open and our lock.
+        if not _is_same(path, descriptor):
+            os.close(descriptor)
+            return attempt()
+        held.append(descriptor)
+        return None
+
+    poll(attempt, wait, waiting)
+    (descriptor,) = held
+    try:
+        user, host = user_and_host()
+        entry = {"pid": os.getpid(), "user": user, "host": host, "since": _now(), "what": what}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(entry).encode(), 0)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _is_same(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _holder(data: bytes) -> str:
+    try:
+        entry = json.loads(data)
+        return f"{entry['what']}, pid {entry['pid']} of {entry['user']}@{entry['host']}, since {entry['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "another run that has just begun"
+
+
+def take_postgres_lock(connection: Any, wait: float, waiting: Waiting) -> None:
+    """Take a session advisory lock on the run's own connection: it ends with the session, however that ends."""
+
+    def attempt() -> str | None:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", (_KEY,))
+            if cursor.fetchone()[0]:
+                return None
+            cursor.execute(
+                """
+                SELECT a.application_name, a.pid, a.usename, coalesce(host(a.client_addr), 'this host'),
+                       to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+                WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+                  AND l.classid = (%s::bigint >> 32)::oid AND l.objid = (%s::bigint & 4294967295)::oid
+                  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """,
+                (_KEY, _KEY),
+            )
+            row = cursor.fetchone()
+        if row is None:
+            return "another run that has just ended"
+        name, pid, user, host, since = row
+        return f"{name or 'a run'}, server process {pid} of {user}@{host}, since {since}"
+
+    poll(attempt, wait, waiting)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

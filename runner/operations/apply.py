@@ -1,0 +1,75 @@
+"""Apply what is pending, and verify."""
+
+from __future__ import annotations
+
+from runner.domain.migration import Migration
+from runner.domain.options import ApplyOptions
+from runner.domain.outcome import Direction, Observer, RunReport
+from runner.domain.state import MigrationStatus, Standing, State
+from runner.domain.target import resolve, up_to
+from runner.errors import UsageError
+from runner.operations.history_guard import refuse_broken_history, refuse_unfinished
+from runner.operations.project import Project
+
+
+def apply(project: Project, target: str, options: ApplyOptions, observer: Observer) -> RunReport:
+    """Bring the database up to and including ``target``, oldest first, and verify.
+
+    Each migration is one transaction, with its records. The first failure stops the run; what was committed before it
+    stays, and the error names it. MigrationFailed, HistoryError, UnfinishedError, LockTimeout, ViolationsFound.
+    """
+    created = project.is_missing()
+    if created:
+        _pending(project.standing_or_empty(), target, options)  # what is wrong with it leaves no new file behind
+    with project.connection(create=True, what="apply", observer=observer) as connection:
+        standing = project.standing(connection)
+        if not created and not _pending(standing, target, options):
+            return RunReport(Direction.APPLY, (), standing)
+        from runner.operations.run import locked  # it brings yoyo, which nothing pending does not need
+
+        with locked(project, connection, options, observer, "apply") as run:
+            # Again, under the lock: another run may have been at work.
+            standing = project.standing(connection)
+            pending = _pending(standing, target, options)
+            migrations = run.in_order([_file(item) for item in pending], Direction.APPLY)
+            if options.single_transaction:
+                _refuse_non_transactional(migrations)
+            verified = None
+            if migrations:
+                run.run(migrations, Direction.APPLY, gate=options.gate, single_transaction=options.single_transaction)
+                verified = run.verify_after(Direction.APPLY, standing)
+            return RunReport(Direction.APPLY, tuple(run.outcomes), project.standing(connection), verified, created)
+
+
+def plan(project: Project, target: str, options: ApplyOptions) -> RunReport:
+    """What ``apply`` would run. Writes nothing, and refuses what ``apply`` refuses."""
+    standing = project.standing_or_empty()
+    pending = _pending(standing, target, options)
+    return RunReport(Direction.APPLY, (), standing, dry_run=tuple(item.id for item in pending))
+
+
+def _pending(standing: Standing, target: str, options: ApplyOptions) -> tuple[MigrationStatus, ...]:
+    refuse_unfinished(standing)
+    refuse_broken_history(standing, allow_out_of_order=options.allow_out_of_order)
+    last = resolve(target, standing, Direction.APPLY)
+    if last is None and standing.applied:
+        raise UsageError(
+            "apply does not go down to base", code="WRONG_DIRECTION", hint="Use 'maxwell-db rollback base'."
+        )
+    return tuple(item for item in up_to(standing.pending, last) if item.state in (State.PENDING, State.OUT_OF_ORDER))
+
+
+def _file(item: MigrationStatus) -> Migration:
+    assert item.migration is not None  # what is pending has a file
+    return item.migration
+
+
+def _refuse_non_transactional(migrations: list[Migration]) -> None:
+    for migration in migrations:
+        if not migration.transactional:
+            raise UsageError(
+                "this migration runs outside a transaction, and --single-transaction wants one for all",
+                code="NOT_TRANSACTIONAL",
+                hint=f"Apply up to the migration before {migration.id}, then that one alone, then the rest.",
+                file=migration.apply.path,
+            )

@@ -1,0 +1,304 @@
+"""Read the migrations of one dialect, strictly: a folder with anything doubtful in it is refused as a whole.
+
+The order is yoyo's: by name, each migration after those it depends on. Names that do not sort as they depend are
+refused, so that the listing of the folder, yoyo's order and ours are always one and the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from runner.domain.migration import Dialect, Migration, Script, version_key
+from runner.domain.sql import has_statement, line_of, statements
+from runner.errors import FolderError, UsageError
+from runner.sources.guard import refuse_transaction_control
+from runner.sources.header import read_header, refuse_directives
+
+APPLY, ROLLBACK = ".sql", ".rollback.sql"
+
+# What yoyo, a shell, a URL and a terminal all take as one plain word. yoyo keeps ids in VARCHAR(255).
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}")
+_LEADING_NUMBER = re.compile(r"\d+")
+
+
+def dialect_folder(root: Path, dialect: Dialect) -> Path:
+    """``ROOT/sqlite`` or ``ROOT/postgres``; or ROOT itself where it holds the migrations of one dialect."""
+    if not root.is_dir():
+        raise UsageError(
+            f"no such folder: {root}", code="NO_SUCH_FOLDER", hint="Name your migrations' folder with --sql DIR."
+        )
+    folder = root / dialect
+    if folder.is_dir():
+        for stray in sorted(root.glob("*.sql")):
+            raise _refuse(
+                stray,
+                "UNEXPECTED_FILE",
+                f"beside the folder {dialect}/, where nobody looks for it",
+                "Move it into the folder of its dialect, or out of the project.",
+            )
+        return folder
+    if any((root / other).is_dir() for other in ("sqlite", "postgres")):
+        raise UsageError(
+            f"{root} has no folder '{dialect}', and the database is of that dialect",
+            code="NO_SUCH_FOLDER",
+            hint=f"Put the {dialect} migrations into {folder}.",
+        )
+    return root
+
+
+def read_folder(folder: Path, dialect: Dialect) -> tuple[Migration, ...]:
+    """Every migration of a dialect folder, oldest first. FolderError for whatever could be misunderstood."""
+    applies, rollbacks = _pairs(folder)
+    migrations = tuple(_read_pair(folder, id, dialect, has_rollback=id in rollbacks) for id in sorted(applies))
+    for id in sorted(rollbacks - applies):
+        raise _refuse(
+            folder / f"{id}{ROLLBACK}",
+            "ORPHAN_ROLLBACK",
+            f"a rollback without its migration {id}{APPLY}",
+            "Add the migration, or remove the rollback.",
+        )
+    if not migrations:
+        raise FolderError(
+            f"no migrations in {folder}", code="NO_MIGRATIONS", hint="Name another folder with --sql DIR."
+        )
+    _check_order(migrations)
+    _check_unique(migrations)
+    return migrations
+
+
+def _pairs(folder: Path) -> tuple[set[str], set[str]]:
+    """The ids of the apply files and of the rollback files; one look at the folder."""
+    applies: set[str] = set()
+    rollbacks: set[str] = set()
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the folder {folder}: {error.strerror}", code="NO_SUCH_FOLDER", hint="Check its permissions."
+        ) from error
+    for entry in entries:
+        path, name = folder / entry.name, entry.name
+        if name.startswith(".") and not name.endswith((".sql", ".py")):
+            continue  # .gitkeep, .DS_Store and an editor's swap files: yoyo does not see them either
+        if not entry.is_file(follow_symlinks=False):
+            kind = "a link" if entry.is_symlink() else "a folder" if entry.is_dir() else "not a regular file"
+            raise _refuse(path, "UNEXPECTED_FILE", f"{kind} among the migrations", "Move it out of this folder.")
+        if name.endswith(".py"):
+            raise _refuse(
+                path,
+                "PYTHON_MIGRATION",
+                "a Python file among the migrations: yoyo would execute it",
+                "Write the migration in SQL, and move everything else out of this folder.",
+            )
+        is_rollback = name.endswith(ROLLBACK)
+        id = name.removesuffix(ROLLBACK if is_rollback else APPLY)
+        if not name.endswith(APPLY) or not _ID.fullmatch(id):
+            raise _refuse(
+                path,
+                "UNEXPECTED_FILE",
+                "not a migration's name, and yoyo would pass it over or misread it",
+                "A migration is NAME.sql and NAME.rollback.sql; NAME has letters, digits, '_', '-', '.' and '+'.",
+            )
+        if id.startswith("post-apply"):
+            raise _refuse(
+                path,
+                "UNEXPECTED_FILE",
+                "a hook of yoyo's among the migrations",
+                "Keep hooks in a folder of their own and name it as a second source in yoyo.ini.",
+            )
+        (rollbacks if is_rollback else applies).add(id)
+    return applies, rollbacks
+
+
+def _read_pair(folder: Path, id: str, dialect: Dialect, *, has_rollback: bool) -> Migration:
+    apply = _read_script(folder / f"{id}{APPLY}", dialect)
+    header = read_header(apply, dialect)
+    rollback = None
+    if has_rollback:
+        rollback = _read_script(folder / f"{id}{ROLLBACK}", dialect)
+        refuse_directives(rollback, dialect)
+        if header.irreversible:
+            raise _refuse(
+                rollback.path,
+                "BAD_DIRECTIVE",
+                f"a rollback file, though {id}{APPLY} says that it is irreversible",
+                "Remove the file, or the line '-- irreversible:'.",
+            )
+    elif not header.irreversible:
+        raise _refuse(
+            apply.path,
+            "MISSING_ROLLBACK",
+            f"{id}{ROLLBACK} is missing",
+            "Write it; or say in the header why there is no way back: '-- irreversible: reason'.",
+        )
+    for script in filter(None, (apply, rollback)):
+        refuse_transaction_control(script, dialect, transactional=header.transactional)
+        if not header.transactional:
+            _refuse_several_statements(script, dialect)
+    return Migration(
+        id=id,
+        dialect=dialect,
+        apply=apply,
+        rollback=rollback,
+        depends=header.depends,
+        transactional=header.transactional,
+        version=header.version,
+        revision=header.revision,
+        irreversible=header.irreversible,
+        expect_row_loss=header.expect_row_loss,
+    )
+
+
+def _read_script(path: Path, dialect: Dialect) -> Script:
+    """Read a file as bytes and refuse what the two databases, or two machines, would take differently."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _refuse(path, "UNEXPECTED_FILE", "not a regular file", "Move it out of this folder.")
+            data = file.read()
+    except OSError as error:
+        raise _refuse(path, "UNREADABLE_FILE", f"cannot be read: {error.strerror}", "Check its permissions.") from error
+    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        mark = "a UTF-8 byte order mark" if data.startswith(b"\xef") else "UTF-16"
+        raise _refuse(path, "BAD_ENCODING", f"begins with {mark}", "Save it as UTF-8 without a byte order mark.", 1)
+    for byte, name in ((b"\0", "a NUL byte"), (b"\r", "a carriage return")):
+        if byte in data:
+            raise _refuse(
+                path,
+                "BAD_ENCODING",
+                f"has {name} at byte {data.index(byte)}",
+                "Save it with line feeds alone (in git: '*.sql text eol=lf' in .gitattributes)."
+                if byte == b"\r"
+                else "Remove it; no SQL text can hold one.",
+                data.count(b"\n", 0, data.index(byte)) + 1,
+            )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _refuse(
+            path,
+            "BAD_ENCODING",
+            f"is not UTF-8 at byte {error.start}",
+            "Save it as UTF-8.",
+            data.count(b"\n", 0, error.start) + 1,
+        ) from error
+    if not has_statement(text, dialect):
+        raise _refuse(path, "EMPTY_FILE", "has no statement", "Write one, or remove the pair.")
+    return Script(path, text)
+
+
+def _refuse_several_statements(script: Script, dialect: Dialect) -> None:
+    found = list(statements(script.text, dialect))
+    if len(found) > 1:
+        raise _refuse(
+            script.path,
+            "NOT_ONE_STATEMENT",
+            f"runs outside a transaction and has {len(found)} statements: it could be left half done",
+            "Keep exactly one statement in it, and give each other one a migration of its own.",
+            line_of(script.text, found[1].start),
+        )
+
+
+def _check_order(migrations: Sequence[Migration]) -> None:
+    """Ids must exist, sort as they depend, and sort as their numbers do."""
+    known = {migration.id for migration in migrations}
+    for migration in migrations:
+        for needed in migration.depends:
+            if needed not in known:
+                raise _depends(migration, "UNKNOWN_DEPENDENCY", f"depends on '{needed}', which is not in the folder")
+            if needed == migration.id:
+                raise _depends(migration, "DEPENDENCY_CYCLE", "depends on itself")
+    late = [(migration, needed) for migration in migrations for needed in migration.depends if needed > migration.id]
+    if late:
+        _refuse_cycle(migrations)
+        migration, needed = late[0]
+        raise _refuse(
+            migration.apply.path,
+            "BAD_ORDER",
+            f"depends on '{needed}', which sorts after it",
+            "Rename one of them: the names in order are the order in which they run.",
+        )
+    numbers = [
+        (int(match.group()), migration) for migration in migrations if (match := _LEADING_NUMBER.match(migration.id))
+    ]
+    for (before, _), (after, migration) in pairwise(numbers):
+        if after < before:
+            raise _refuse(
+                migration.apply.path,
+                "BAD_ORDER",
+                f"sorts after {before}, by name but not by number",
+                "Give the numbers one width, with leading zeros: 002 and 010, not 2 and 10.",
+            )
+
+
+def _refuse_cycle(migrations: Iterable[Migration]) -> None:
+    from graphlib import CycleError, TopologicalSorter
+
+    graph = {migration.id: migration.depends for migration in migrations}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        cycle: list[str] = error.args[1]
+        path = next(migration.apply.path for migration in migrations if migration.id == cycle[0])
+        raise _refuse(
+            path,
+            "DEPENDENCY_CYCLE",
+            f"depends on itself by way of {' <- '.join(cycle)}",
+            "Remove one of these '-- depends:' lines.",
+        ) from error
+
+
+def _check_unique(migrations: Sequence[Migration]) -> None:
+    """Versions and revisions name one migration each, and versions grow."""
+    revisions: dict[str, str] = {}
+    newest: Migration | None = None
+    for migration in migrations:
+        if migration.revision:
+            twin = revisions.setdefault(migration.revision, migration.id)
+            if twin != migration.id:
+                raise _refuse(
+                    migration.apply.path,
+                    "DUPLICATE_REVISION",
+                    f"has the revision '{migration.revision}' of {twin}",
+                    "Give each migration a revision of its own.",
+                )
+        if migration.version is None:
+            continue
+        if newest is not None and newest.version is not None:
+            if version_key(newest.version) == version_key(migration.version):
+                raise _refuse(
+                    migration.apply.path,
+                    "DUPLICATE_VERSION",
+                    f"has the version {migration.version} of {newest.id}",
+                    "Give each migration a version of its own.",
+                )
+            if version_key(newest.version) > version_key(migration.version):
+                raise _refuse(
+                    migration.apply.path,
+                    "BAD_ORDER",
+                    f"has version {migration.version}, but comes after {newest.version} of {newest.id}",
+                    "Versions grow in the order of the names.",
+                )
+        newest = migration
+
+
+def _depends(migration: Migration, code: str, problem: str) -> FolderError:
+    line = next(
+        (
+            number
+            for number, line in enumerate(migration.apply.text.splitlines(), 1)
+            if re.match(r"\s*--\s*depends\s*:", line)
+        ),
+        None,
+    )
+    return _refuse(migration.apply.path, code, problem, "Correct its '-- depends:' line.", line)
+
+
+def _refuse(path: Path, code: str, message: str, hint: str, line: int | None = None) -> FolderError:
+    return FolderError(message, code=code, hint=hint, file=path, line=line)

@@ -1,0 +1,81 @@
+"""What a migration may not do, as far as the text shows it before the first statement runs."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from runner.domain.migration import Dialect, Script
+from runner.domain.sql import first_words, line_of, statements, tokens
+from runner.errors import FolderError
+
+# A quick look for a word that could matter; only then are the statements told apart.
+_SUSPECT = re.compile(
+    r"^[^\S\n]*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE|ATTACH|DETACH|PRAGMA|VACUUM|COPY)"
+    r"|[;/][^\S\n]*(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE|ATTACH|DETACH|PRAGMA|VACUUM|COPY)"
+    r"|\\",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+_CONTROL = {"BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"}
+_ELSEWHERE = {"ATTACH", "DETACH"}
+#: A file's own PRAGMA foreign_keys does nothing inside a transaction; these change the file or the connection under us.
+_PRAGMAS = {"FOREIGN_KEYS", "JOURNAL_MODE", "SYNCHRONOUS", "WRITABLE_SCHEMA", "LOCKING_MODE", "QUERY_ONLY"}
+
+
+def refuse_transaction_control(script: Script, dialect: Dialect, *, transactional: bool) -> None:
+    """A migration is one transaction, the runner's: a file that ends it, or leaves it, could not be taken back.
+
+    One that runs outside a transaction may do what cannot be done inside one, and still not begin or end one.
+    """
+    if not _SUSPECT.search(script.text):
+        return
+    for statement in statements(script.text, dialect):
+        problem = _problem(statement.text, dialect, transactional)
+        if problem:
+            raise FolderError(
+                problem[0],
+                code="FORBIDDEN_STATEMENT",
+                hint=problem[1],
+                file=script.path,
+                line=line_of(script.text, statement.start),
+                statement=statement.text,
+            )
+
+
+def _problem(text: str, dialect: Dialect, transactional: bool) -> tuple[str, str] | None:
+    words = first_words(text, dialect, 3)
+    first = words[0] if words else ""
+    if first in _CONTROL or words[:2] in (["START", "TRANSACTION"], ["PREPARE", "TRANSACTION"]):
+        return (
+            f"{first} in a migration: it would end or split the transaction that the migration runs in",
+            "Remove it. A statement that cannot run in a transaction stands alone, under '-- transactional: false'.",
+        )
+    if dialect == "sqlite" and first in _ELSEWHERE:
+        return f"{first} in a migration: it would reach into another database", "Remove it."
+    if dialect == "postgres" and any(token.text == "\\" for token in tokens(text, dialect)):
+        return "a command of psql's, not SQL", "Write it in SQL."
+    if dialect == "postgres" and first == "COPY" and _is_from_stdin(text):
+        return "COPY FROM stdin has no input here", "Write INSERT statements."
+    if not transactional:
+        return None
+    if dialect == "sqlite" and first == "PRAGMA" and (pragma := _pragma(text)) in _PRAGMAS:
+        return (
+            f"PRAGMA {pragma.lower()} in a migration: it has no effect in a transaction, or outlives it",
+            "Remove it. Foreign keys are off while a migration runs, and checked before it commits.",
+        )
+    if first == "VACUUM":
+        return "VACUUM cannot run in a transaction", "Give it a file of its own, under '-- transactional: false'."
+    return None
+
+
+def _is_from_stdin(text: str) -> bool:
+    words = [token.text.upper() for token in tokens(text, "postgres") if token.kind != "comment"]
+    return ("FROM", "STDIN") in pairwise(words)
+
+
+def _pragma(text: str) -> str:
+    """The name of a PRAGMA in upper case, without its schema; SQLite takes it in any kind of quotes."""
+    words = [token.text for token in tokens(text, "sqlite") if token.kind != "comment"]
+    name = words[3] if words[2:3] == ["."] and len(words) > 3 else words[1] if len(words) > 1 else ""
+    return name.strip("\"'`[]").split(".")[-1].upper()

@@ -1,0 +1,142 @@
+"""The comment header of a migration: a sentence saying why, then ``-- key: value`` lines.
+
+yoyo reads ``depends`` and ``transactional`` and ignores the rest; all of it is ours. What is not understood is an
+error, because a directive that is silently lost means a wrong order, or an index built inside a transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.domain.migration import VERSION, Dialect, Script
+from runner.domain.sql import line_of, tokens
+from runner.errors import FolderError
+
+KEYS = ("depends", "transactional", "version", "revision", "irreversible", "dialects", "expect-row-loss")
+
+# What yoyo's reader takes for a directive, we do too: white space before the dashes, none after the colon. Of another
+# key, white space after the colon tells it from a URL.
+_DIRECTIVE = re.compile(rf"\s*--\s*(?:({'|'.join(KEYS)})\s*:\s*(.*)|([A-Za-z][\w-]*)\s*:(?:\s.*)?)$")
+_BLANK_OR_COMMENT = re.compile(r"\s*(?:--.*)?$")
+_KNOWN_ANYWHERE = re.compile(rf"--\s*(?:{'|'.join(KEYS)})\s*:", re.IGNORECASE)
+_REVISION = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Header:
+    """The directives of one apply file."""
+
+    depends: tuple[str, ...]
+    transactional: bool
+    version: str | None
+    revision: str | None
+    irreversible: str | None
+    expect_row_loss: frozenset[str]
+
+
+def read_header(script: Script, dialect: Dialect) -> Header:
+    """The header of an apply file. FolderError names file and line of what is unknown, misplaced or malformed."""
+    values: dict[str, tuple[str, int]] = {}
+    offset = 0
+    for number, line in enumerate(_lines(script.text), 1):
+        if not _BLANK_OR_COMMENT.match(line):
+            break
+        offset += len(line) + 1
+        match = _DIRECTIVE.match(line)
+        if not match:
+            continue
+        key, value, unknown = match.groups()
+        if unknown:
+            raise _error(script.path, number, "UNKNOWN_DIRECTIVE", *_unknown(unknown))
+        value = value.strip()
+        if not value:
+            raise _error(
+                script.path, number, "BAD_DIRECTIVE", f"'{key}' has no value", "Write one, or remove the line."
+            )
+        if key in values and key != "depends":
+            raise _error(script.path, number, "BAD_DIRECTIVE", f"'{key}' is given twice", "Keep one of the lines.")
+        values[key] = (f"{values[key][0]} {value}" if key in values else value, number)
+    _refuse_late_directives(script, offset, dialect)
+    return _header(script.path, values, dialect)
+
+
+def refuse_directives(script: Script, dialect: Dialect) -> None:
+    """A rollback file has no directives: yoyo ignores them there, so they cannot mean anything."""
+    _refuse_late_directives(script, 0, dialect)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines one by one: a header is short, and the file below it may not be."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield text[start:end]
+        start = end + 1
+
+
+def _header(path: Path, values: Mapping[str, tuple[str, int]], dialect: Dialect) -> Header:
+    def bad(key: str, problem: str, cure: str) -> FolderError:
+        return _error(path, values[key][1], "BAD_DIRECTIVE", f"'{key}: {values[key][0]}': {problem}", cure)
+
+    def words(key: str) -> tuple[str, ...]:
+        return tuple(values[key][0].split()) if key in values else ()
+
+    transactional = values.get("transactional", ("true", 0))[0].lower()
+    if transactional not in ("true", "false"):
+        raise bad("transactional", "neither true nor false", "Write 'true' or 'false'; plain yoyo knows no other word.")
+    if "version" in values and not VERSION.fullmatch(values["version"][0]):
+        raise bad("version", "not a version", "Write numbers with dots between them, such as 1.2.0.")
+    if "revision" in values and not _REVISION.fullmatch(values["revision"][0]):
+        raise bad("revision", "not a single word", "Write one word, such as 005_add_timeline.")
+    if "dialects" in values:
+        named = {word.strip(",") for word in words("dialects")}
+        if not named <= {"sqlite", "postgres"}:
+            raise bad("dialects", "unknown dialect", "The dialects are sqlite and postgres.")
+        if dialect not in named:
+            raise bad("dialects", f"but the file is in the {dialect} folder", "Move the file, or correct the line.")
+    return Header(
+        depends=words("depends"),
+        transactional=transactional == "true",
+        version=values["version"][0] if "version" in values else None,
+        revision=values["revision"][0] if "revision" in values else None,
+        irreversible=values["irreversible"][0] if "irreversible" in values else None,
+        expect_row_loss=frozenset(word.strip(",") for word in words("expect-row-loss")),
+    )
+
+
+def _refuse_late_directives(script: Script, offset: int, dialect: Dialect) -> None:
+    if not _KNOWN_ANYWHERE.search(script.text, offset):
+        return
+    # It may stand inside a literal or a function's body, or speak of the column before it; only a comment without any
+    # code on its line is a directive that would be lost.
+    text, code_end = script.text[offset:], 0
+    for token in tokens(text, dialect):
+        if token.kind != "comment":
+            code_end = token.start + len(token.text)
+        elif _KNOWN_ANYWHERE.match(token.text) and (code_end == 0 or "\n" in text[code_end : token.start]):
+            word = token.text.strip("- ").split(":")[0].strip()
+            where = "in a rollback file" if offset == 0 else "after the first statement"
+            raise _error(
+                script.path,
+                line_of(script.text, offset + token.start),
+                "MISPLACED_DIRECTIVE",
+                f"the directive '{word}' stands {where}, where yoyo does not read it",
+                "Move it into the header of the apply file, above everything but other '--' lines.",
+            )
+
+
+def _unknown(key: str) -> tuple[str, str]:
+    if key.lower() in KEYS:
+        return f"unknown directive '{key}'", f"Write it in lower case: '{key.lower()}'."
+    return (
+        f"unknown directive '{key}'",
+        f"The keys are {', '.join(KEYS)}. If the line is prose, do not begin it with a word and a colon.",
+    )
+
+
+def _error(path: Path, line: int, code: str, message: str, hint: str) -> FolderError:
+    return FolderError(message, code=code, hint=hint, file=path, line=line)

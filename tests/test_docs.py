@@ -1,0 +1,157 @@
+"""The documents say what the program does: their transcripts are run, their lists are compared with the code."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from runner.cli import ALIASES, COMMANDS, cli
+from tests.support.tool import ROOT, clean_environment
+
+README = (ROOT / "README.md").read_text()
+COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HELP = re.compile(r"<!-- help: ([\w-]+) -->\n(?:\n```text\n.*?\n```\n)?", re.DOTALL)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """An environment in which ``maxwell-db`` is this checkout's."""
+    program = tmp_path / "bin" / "maxwell-db"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m runner "$@"\n')
+    program.chmod(0o755)
+    return clean_environment({"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"})
+
+
+def test_the_readme_s_transcripts_are_what_the_program_prints(tmp_path: Path, shell: dict[str, str]) -> None:
+    folder = tmp_path / "maxwell"
+    folder.mkdir()
+    ran = 0
+    for heading, language, text, before in _blocks(README):
+        if heading == "Your own migrations" and folder.name != "own":
+            folder = tmp_path / "own"
+            (folder / "migrations").mkdir(parents=True)
+        if language == "sql":
+            (folder / before.rstrip(":").strip("`")).write_text(text)
+        elif language == "ini":
+            (folder / "yoyo.ini").write_text(text)
+            _correct(folder / "migrations" / "0001_notes.sql")
+        elif language == "console":
+            for command, expected in _commands(text):
+                done = subprocess.run(
+                    command,
+                    shell=True,
+                    cwd=folder,
+                    env=shell,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    check=False,
+                )
+                assert _timeless(done.stdout) == _timeless(expected), command
+                ran += 1
+    assert ran >= 8
+
+
+def test_the_readme_names_every_command_alias_and_common_option() -> None:
+    for name in (*COMMANDS, *ALIASES):
+        assert re.search(rf"`{name}\b", README), name
+    for parameter in cli.params:
+        assert any(f"{option}" in README for option in parameter.opts) or parameter.name in ("version", "help")
+
+
+@pytest.mark.parametrize("name", ["maxwell-db", *COMMANDS])
+def test_the_command_page_has_each_command_s_own_help(name: str) -> None:
+    """``MAXWELL_WRITE_DOCS=1`` writes the page anew."""
+    page = COMMANDS_PAGE.read_text()
+    written = HELP.sub(lambda match: f"<!-- help: {match[1]} -->\n\n```text\n{_help(match[1])}\n```\n", page)
+    if os.environ.get("MAXWELL_WRITE_DOCS"):
+        COMMANDS_PAGE.write_text(written)
+        page = written
+    assert f"<!-- help: {name} -->\n\n```text\n{_help(name)}\n```\n" in page
+
+
+@pytest.mark.parametrize("name", [*COMMANDS])
+def test_every_command_and_every_option_has_help(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None and command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+
+
+def test_the_error_page_has_the_codes_of_the_program_and_no_others() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == set(_codes())
+
+
+def test_the_license_changelog_and_links_are_there() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """Each fenced block with the heading it stands under, and the line before it."""
+    for match in FENCE.finditer(text):
+        headings = re.findall(r"^#+ (.*)$", text[: match.start()], re.MULTILINE)
+        yield headings[-1], match[1], match[2], text[: match.start()].rstrip().splitlines()[-1]
+
+
+def _commands(transcript: str) -> Iterator[tuple[str, str]]:
+    for part in re.split(r"^\$ ", transcript, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+def _correct(path: Path) -> None:
+    """What the reader is told to do: take away the comma."""
+    path.write_text(path.read_text().replace("NULL,\n);", "NULL\n);"))
+
+
+def _timeless(text: str) -> str:
+    """Without what differs from run to run: durations, times, and the width that they give a column."""
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", text)
+    text = re.sub(r"\b\d+ ms|\b\d+\.\d\d s", "DURATION", text)
+    return re.sub(r" +$", "", text, flags=re.MULTILINE)
+
+
+def _help(name: str) -> str:
+    command: click.Command | None = cli
+    if name != "maxwell-db":
+        command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    context = click.Context(
+        command,
+        info_name="maxwell-db" if name == "maxwell-db" else f"maxwell-db {name}",
+        terminal_width=100,
+        max_content_width=100,
+    )
+    return command.get_help(context).rstrip()
+
+
+def _codes() -> Iterator[str]:
+    """Every string of the runner that is an error's code: an argument of what makes errors."""
+    makers = re.compile(r"Error$|Failed$|Timeout$|Found$|^_?refuse|^_error$|^_depends$|^_bad$|^bad$")
+    for path in (ROOT / "runner").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if not makers.search(name):
+                continue
+            for value in [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "code")]:
+                for constant in ast.walk(value):
+                    if isinstance(constant, ast.Constant) and re.fullmatch(r"[A-Z]+(_[A-Z]+)*", str(constant.value)):
+                        yield str(constant.value)
