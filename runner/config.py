@@ -24,6 +24,7 @@ KEYS = frozenset(
         "checks",
         "database",
         "ddl-lock-timeout",
+        "ddl-lock-try",
         "fail-on",
         "gate",
         "json",
@@ -34,6 +35,7 @@ KEYS = frozenset(
         "sample",
         "single-transaction",
         "sql",
+        "statement-timeout",
         "verbose",
     }
 )

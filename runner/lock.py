@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from runner import interruption
 from runner.errors import ConnectionFailed, LockTimeout
 from runner.identity import user_and_host
 
@@ -35,6 +36,7 @@ def poll(attempt: Callable[[], str | None], wait: float, waiting: Waiting) -> No
     deadline = time.monotonic() + wait
     told = False
     while (holder := attempt()) is not None:
+        interruption.check()
         left = deadline - time.monotonic()
         if left <= 0:
             raise LockTimeout(

@@ -22,7 +22,6 @@ from typing import Any
 import pytest
 
 from runner import __version__, identity
-from runner.backend import postgres as postgres_backend
 from runner.cli import main
 from tests.support.databases import Database, rows_of
 from tests.support.migrations import (
@@ -198,7 +197,7 @@ def form_of(time: Any) -> str:
 # Failure.
 
 
-def test_a_failure_in_the_middle_of_a_file_leaves_nothing_of_it_and_keeps_the_earlier_ones(
+def test_c04_a_failure_in_the_middle_of_a_file_leaves_nothing_of_it_and_keeps_the_earlier_ones(
     database: Database, folder: Folder
 ) -> None:
     folder.add(
@@ -221,7 +220,7 @@ def test_a_failure_in_the_middle_of_a_file_leaves_nothing_of_it_and_keeps_the_ea
     assert error["line"] in (7, 8)  # SQLite names the statement's line, PostgreSQL the very word's
 
 
-def test_the_error_on_the_terminal_has_file_line_statement_message_and_what_stays(
+def test_c04_the_error_on_the_terminal_has_file_line_statement_message_and_what_stays(
     database: Database, folder: Folder
 ) -> None:
     path = folder.add("004_broken", "INSERT INTO author (id, name) VALUES (3, 'Élise');\n\nDROP TABLE nowhere;\n")
@@ -313,7 +312,7 @@ def test_a_long_statement_is_shortened_on_the_terminal_and_whole_in_json(databas
     assert "    ..." in stderr.splitlines()
 
 
-def test_a_lost_connection_is_told_plainly_and_the_next_run_goes_on(pg: Database, folder: Folder) -> None:
+def test_a14_a_lost_connection_is_told_plainly_and_the_next_run_goes_on(pg: Database, folder: Folder) -> None:
     path = folder.add("004_lost", "CREATE TABLE shelf (id INTEGER);\nSELECT pg_terminate_backend(pg_backend_pid());\n")
     error = folder.error("apply", database=pg, expect=1)
     assert error["file"] == str(path)
@@ -431,7 +430,7 @@ def test_out_of_order_needs_the_option(database: Database, folder: Folder) -> No
 # What the text may hold.
 
 
-def test_percent_and_colon_names_mean_themselves(database: Database, empty: Folder) -> None:
+def test_c07_percent_and_colon_names_mean_themselves(database: Database, empty: Folder) -> None:
     text = "100 % :name %s %(id)s ? $1 {0} \\"
     empty.add(
         "001",
@@ -445,7 +444,7 @@ def test_percent_and_colon_names_mean_themselves(database: Database, empty: Fold
     assert database.tables() == set()
 
 
-def test_a_select_in_a_migration_prints_nothing(database: Database, empty: Folder) -> None:
+def test_c13_a_select_in_a_migration_prints_nothing(database: Database, empty: Folder) -> None:
     select = "SELECT 'secret' AS shown;"
     empty.add("001", f"{select}\nCREATE TABLE t (n INTEGER);\n{select}", f"DROP TABLE t;\n{select}")
     result = empty.run("--json", "apply", database=database)
@@ -555,7 +554,7 @@ def test_a_sqlite_file_is_vacuumed(lite: Database, folder: Folder) -> None:
 HALF_DONE = "DO $$ BEGIN CREATE TABLE half (n INTEGER); COMMIT; PERFORM 1 / 0; END $$;\n"
 
 
-def test_a_failure_outside_a_transaction_is_unfinished_until_it_is_settled(pg: Database, folder: Folder) -> None:
+def test_c05_a_failure_outside_a_transaction_is_unfinished_until_it_is_settled(pg: Database, folder: Folder) -> None:
     folder.run("apply", database=pg)
     path = folder.add("004_half", HALF_DONE, "DROP TABLE half;\n", transactional="false")
     error = folder.error("apply", database=pg, expect=8)
@@ -590,7 +589,7 @@ def test_stamping_an_unfinished_migration_settles_it_as_applied(pg: Database, fo
     assert folder.run("apply", database=pg).stdout.startswith("Nothing to do")
 
 
-def test_an_index_that_could_not_be_built_is_not_left_behind(pg: Database, folder: Folder) -> None:
+def test_a19_an_index_that_could_not_be_built_is_not_left_behind(pg: Database, folder: Folder) -> None:
     folder.run("apply", database=pg)
     pg.script("INSERT INTO book (id, author_id, price) VALUES (1, 1, 7), (2, 1, 7)")
     text = "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS book_price ON book (price);\n"
@@ -605,7 +604,7 @@ def test_an_index_that_could_not_be_built_is_not_left_behind(pg: Database, folde
     assert pg.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'book_price'::regclass") is True
 
 
-def test_an_invalid_index_is_not_taken_for_done_because_it_exists(pg: Database, folder: Folder) -> None:
+def test_a19_an_invalid_index_is_not_taken_for_done_because_it_exists(pg: Database, folder: Folder) -> None:
     folder.run("apply", database=pg)
     pg.script("CREATE INDEX book_price ON book (price)")
     pg.script("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'book_price'::regclass")
@@ -640,7 +639,7 @@ def test_a_syntax_error_outside_a_transaction_leaves_nothing_to_settle(database:
     folder.run("apply", database=database)
 
 
-def test_a_failed_statement_outside_a_transaction_took_no_effect_on_sqlite(lite: Database, folder: Folder) -> None:
+def test_c05_a_failed_statement_outside_a_transaction_took_no_effect_on_sqlite(lite: Database, folder: Folder) -> None:
     folder.run("apply", database=lite)
     lite.script("INSERT INTO book (id, author_id, price) VALUES (1, 1, 7), (2, 1, 7)")
     folder.add("004", "CREATE UNIQUE INDEX book_price ON book (price);", transactional="false")
@@ -675,7 +674,7 @@ def with_children(lite: Database, empty: Folder) -> Folder:
 
 
 @pytest.mark.parametrize("option", [(), ("--gate",), ("--single-transaction",)])
-def test_a_table_rebuild_keeps_the_child_rows(lite: Database, with_children: Folder, option: tuple[str, ...]) -> None:
+def test_c09_a_table_rebuild_keeps_the_child_rows(lite: Database, with_children: Folder, option: tuple[str, ...]) -> None:
     with_children.add("002", REBUILD)
     with_children.run("apply", *option, database=lite)
     assert lite.query("SELECT * FROM book ORDER BY id") == [(1, 1), (2, 1)]
@@ -683,7 +682,7 @@ def test_a_table_rebuild_keeps_the_child_rows(lite: Database, with_children: Fol
     assert "author_new" not in lite.value("SELECT sql FROM sqlite_master WHERE name = 'book'")
 
 
-def test_rows_that_lose_their_parent_are_refused_before_the_commit(lite: Database, with_children: Folder) -> None:
+def test_c08_rows_that_lose_their_parent_are_refused_before_the_commit(lite: Database, with_children: Folder) -> None:
     path = with_children.add("002", "INSERT INTO book VALUES (3, 77);", expect_row_loss="author")
     error = with_children.error("apply", "--no-verify", database=lite, expect=4)
     assert error["code"] == "FOREIGN_KEY_VIOLATION"
@@ -743,13 +742,10 @@ def reader(database: Database, table: str, seconds: float) -> Iterator[None]:
         thread.join()
 
 
-def test_an_alter_behind_a_reader_gets_through_when_the_reader_ends(
-    pg: Database, folder: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a18_an_alter_behind_a_reader_gets_through_when_the_reader_ends(pg: Database, folder: Folder) -> None:
     folder.run("apply", BOOK, database=pg)
-    monkeypatch.setattr(postgres_backend, "LOCK_TIMEOUT_SECONDS", 0.1)
     with reader(pg, "book", 0.8):
-        result = folder.run("apply", "--ddl-lock-timeout", "20", database=pg)
+        result = folder.run("apply", "--ddl-lock-timeout", "20", "--ddl-lock-try", "0.1", database=pg)
     assert marks(pg) == [AUTHOR, BOOK, PRICE]
     assert log(pg).count(("apply", PRICE)) == 1
     tries = [line for line in result.stderr.splitlines() if "trying again" in line]
@@ -758,7 +754,7 @@ def test_an_alter_behind_a_reader_gets_through_when_the_reader_ends(
     assert "a long report" in tries[0], "it has to say who is in the way"
 
 
-def test_a_lock_that_is_not_had_in_time_changes_nothing(pg: Database, folder: Folder) -> None:
+def test_a18_a_lock_that_is_not_had_in_time_changes_nothing(pg: Database, folder: Folder) -> None:
     folder.run("apply", BOOK, database=pg)
     with reader(pg, "book", 20):
         started = time.monotonic()
@@ -771,16 +767,13 @@ def test_a_lock_that_is_not_had_in_time_changes_nothing(pg: Database, folder: Fo
     folder.run("apply", database=pg)
 
 
-def test_readers_queue_behind_a_waiting_alter_for_no_longer_than_one_try(
-    pg: Database, folder: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a18_readers_queue_behind_a_waiting_alter_for_no_longer_than_one_try(pg: Database, folder: Folder) -> None:
     folder.run("apply", BOOK, database=pg)
-    monkeypatch.setattr(postgres_backend, "LOCK_TIMEOUT_SECONDS", 0.2)
     results: list[Result] = []
     with reader(pg, "book", 20):
         run = threading.Thread(
             target=lambda: results.append(
-                subprocess_apply(pg, folder, "--ddl-lock-timeout", "1.5"),
+                subprocess_apply(pg, folder, "--ddl-lock-timeout", "1.5", "--ddl-lock-try", "0.2"),
             )
         )
         run.start()
@@ -810,7 +803,7 @@ def subprocess_apply(database: Database, folder: Folder, *options: str) -> Resul
 # Who runs it.
 
 
-def test_a_user_without_a_name_is_recorded_by_number(
+def test_a17_a_user_without_a_name_is_recorded_by_number(
     database: Database, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nameless() -> str:
@@ -827,7 +820,7 @@ def test_a_user_without_a_name_is_recorded_by_number(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user without a name")
-def test_a_uid_that_the_system_does_not_know_can_apply() -> None:
+def test_a17_a_uid_that_the_system_does_not_know_can_apply() -> None:
     uid, own = 12345, Path(tempfile.mkdtemp(prefix="maxwell-uid-"))
     try:
         folder = library(own)

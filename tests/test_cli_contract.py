@@ -360,7 +360,7 @@ def test_answers_on_stdout_and_progress_on_stderr(database: Database, sql: Path)
     assert not ANSI.search(result.stdout)
 
 
-def test_rows_of_a_select_are_shown_to_nobody(database: Database, sql: Path) -> None:
+def test_c13_rows_of_a_select_are_shown_to_nobody(database: Database, sql: Path) -> None:
     folder = Folder(sql, "sqlite" if database.dialect == "sqlite" else "postgres")
     folder.pair("002_b", "SELECT 'secret row';\n", "SELECT 'secret row';\n")
     for arguments in (("--json", "apply", "002_b"), ("-v", "rollback", "--yes")):
@@ -453,7 +453,7 @@ def test_status_on_postgres_writes_nothing(pg_base: Database, sql: Path) -> None
         assert footprint(database) == before and all_tables(database) == set()
 
 
-def test_status_on_a_file_that_may_only_be_read(lite: Database, sql: Path) -> None:
+def test_a05_status_on_a_file_that_may_only_be_read(lite: Database, sql: Path) -> None:
     applied(sql, lite)
     assert lite.path is not None
     lite.path.chmod(0o444)

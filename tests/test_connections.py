@@ -529,7 +529,7 @@ def test_e13_a_server_without_tls(sql: Path, mode: str) -> None:
     assert "SSL" in message and "s3cr3t" not in message
 
 
-def test_a_server_that_goes_away_is_one_line(base: Database, tmp_path: Path) -> None:
+def test_a14_a_server_that_goes_away_is_one_line(base: Database, tmp_path: Path) -> None:
     folder = Folder(tmp_path / "migrations", "postgres")
     folder.pair("001_a", "CREATE TABLE a (id INTEGER);\nSELECT pg_terminate_backend(pg_backend_pid());\n")
     with own_schema(base, "gone") as schema:

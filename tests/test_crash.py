@@ -208,7 +208,7 @@ class Arena:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_killed_at_any_point_it_is_before_or_after_and_the_next_run_goes_on(
+def test_a01_a02_a03_killed_at_any_point_it_is_before_or_after_and_the_next_run_goes_on(
     arena: Arena, scenario: Scenario, record_property: Callable[[str, object], None]
 ) -> None:
     states = arena.prepare(scenario)

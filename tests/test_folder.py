@@ -751,7 +751,7 @@ def test_a_migration_leaves_the_transaction_alone(tmp_path: Path, dialect: Diale
 
 
 @pytest.mark.parametrize("text", ["COMMIT;", "DROP TABLE t_001_a;\nROLLBACK;", "SAVEPOINT a;"])
-def test_nothing_of_such_a_folder_runs(folder: Folder, database: Database, text: str) -> None:
+def test_c03_nothing_of_such_a_folder_runs(folder: Folder, database: Database, text: str) -> None:
     folder.pair("001_a")
     path = folder.pair("002_b", text)
     line = text.count("\n") + 1
@@ -802,7 +802,7 @@ ALLOWED = [
 @pytest.mark.parametrize(
     ("dialect", "text"), [(dialect, text) for on, text in ALLOWED for dialect in DIALECTS if on in ("both", dialect)]
 )
-def test_what_only_looks_like_transaction_control_runs(folder: Folder, database: Database, text: str) -> None:
+def test_c01_what_only_looks_like_transaction_control_runs(folder: Folder, database: Database, text: str) -> None:
     folder.pair("001_a", "CREATE TABLE a (id INTEGER, name TEXT);\n", "DROP TABLE a;\n")
     folder.pair("002_b", text)
     assert applied(folder.root, database, "--no-verify") == ["001_a", "002_b"]
@@ -814,7 +814,7 @@ def test_a_server_side_copy_is_not_stdin(tmp_path: Path) -> None:
     assert len(read_folder(folder.path, "postgres")) == 1
 
 
-def test_what_runs_alone_has_one_statement(folder: Folder, database: Database) -> None:
+def test_c05_what_runs_alone_has_one_statement(folder: Folder, database: Database) -> None:
     header = "-- transactional: false\n"
     path = folder.pair("001_a", "CREATE TABLE a (id INTEGER);\nCREATE TABLE b (id INTEGER);\n", header=header)
     assert_refused(folder.root, database, "NOT_ONE_STATEMENT", file=path, line=3)

@@ -85,7 +85,7 @@ def wait_until(condition: Callable[[], object], otherwise: str, seconds: float =
 # Two of ours.
 
 
-def test_the_second_run_waits_names_the_holder_and_then_has_nothing_to_do(database: Database, folder: Folder) -> None:
+def test_a07_the_second_run_waits_names_the_holder_and_then_has_nothing_to_do(database: Database, folder: Folder) -> None:
     with at_work(database, folder, 1.5) as holder:
         started = time.monotonic()
         result = folder.run("apply", "--lock-wait", "60", database=database)
@@ -103,7 +103,7 @@ def test_the_second_run_waits_names_the_holder_and_then_has_nothing_to_do(databa
 
 
 @pytest.mark.parametrize("command", [("apply",), ("rollback", "--yes"), ("stamp", "base")], ids=lambda c: c[0])
-def test_a_wait_that_is_over_changes_nothing_and_says_who_holds_it(
+def test_a07_a_wait_that_is_over_changes_nothing_and_says_who_holds_it(
     database: Database, folder: Folder, command: tuple[str, ...]
 ) -> None:
     with at_work(database, folder, 30) as holder:
@@ -116,7 +116,7 @@ def test_a_wait_that_is_over_changes_nothing_and_says_who_holds_it(
         assert marks(database) == [AUTHOR, BOOK, PRICE]
 
 
-def test_the_lock_dies_with_a_killed_run_and_the_next_one_just_works(database: Database, folder: Folder) -> None:
+def test_a04_the_lock_dies_with_a_killed_run_and_the_next_one_just_works(database: Database, folder: Folder) -> None:
     with at_work(database, folder, 30) as holder:
         holder.send_signal(signal.SIGKILL)
         holder.wait()
@@ -131,7 +131,7 @@ def test_the_lock_dies_with_a_killed_run_and_the_next_one_just_works(database: D
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_rolls_back_what_is_running_and_leaves_no_lock(database: Database, folder: Folder, name: str) -> None:
+def test_a10_a11_a_signal_rolls_back_what_is_running_and_leaves_no_lock(database: Database, folder: Folder, name: str) -> None:
     with at_work(database, folder, 30) as holder:
         holder.send_signal(getattr(signal, name))
         started = time.monotonic()
@@ -144,7 +144,7 @@ def test_a_signal_rolls_back_what_is_running_and_leaves_no_lock(database: Databa
     assert log(database).count(("apply", SLOW)) == 1
 
 
-def test_status_history_and_dry_run_answer_while_a_run_is_at_work(database: Database, folder: Folder) -> None:
+def test_a05_status_history_and_dry_run_answer_while_a_run_is_at_work(database: Database, folder: Folder) -> None:
     with at_work(database, folder, 30) as holder:
         started = time.monotonic()
         assert folder.states(database)[SLOW] == "pending"
@@ -154,7 +154,7 @@ def test_status_history_and_dry_run_answer_while_a_run_is_at_work(database: Data
         assert holder.poll() is None
 
 
-def test_four_runs_on_a_new_database_apply_each_migration_once(database: Database, folder: Folder) -> None:
+def test_a06_four_runs_on_a_new_database_apply_each_migration_once(database: Database, folder: Folder) -> None:
     runs = [start("apply", database=database, folder=folder) for _ in range(4)]
     for run in runs:
         stdout, stderr = run.communicate(timeout=60)
@@ -164,7 +164,7 @@ def test_four_runs_on_a_new_database_apply_each_migration_once(database: Databas
     assert database.value("SELECT count(*) FROM author") == 2
 
 
-def test_an_index_is_built_concurrently_while_another_run_waits(
+def test_a20_an_index_is_built_concurrently_while_another_run_waits(
     make_database: Callable[[str], Database], folder: Folder
 ) -> None:
     database = make_database("postgres")

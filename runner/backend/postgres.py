@@ -12,6 +12,7 @@ import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
 from yoyo.backends.core.postgresql import PostgresqlBackend
 
+from runner import interruption
 from runner.backend.common import FAILED_HINT, Backend, BeforeCommit
 from runner.backend.steps import SqlMigration
 from runner.dialects import postgres
@@ -22,7 +23,7 @@ from runner.domain.url import DatabaseUrl
 from runner.errors import MaxwellError, MigrationFailed
 from runner.lock import take_postgres_lock
 
-LOCK_TIMEOUT_SECONDS = 5.0  # for one try: whoever comes after us queues behind us no longer than that
+_TRANSACTION_ID = "SELECT txid_current()"  # by it a file is found out that ends its transaction and begins another
 DEAD_CLIENT_MILLISECONDS = 500  # after so long the server notices that a run was killed, and ends its statement
 
 
@@ -32,6 +33,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
 
     def __init__(self, url: DatabaseUrl, connection: Any) -> None:
         super().__init__(url, connection)
+        self._transaction_id = 0
         with closing(connection.cursor()) as cursor:
             cursor.execute("SHOW search_path")
             self._search_path = cursor.fetchone()[0]
@@ -45,8 +47,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
 
     def begin(self) -> None:
         self._in_transaction = True
-        # One round trip; a lock that is not had in time is given up, so that nobody queues behind us for long.
-        self.execute(f"BEGIN; {self._set_lock_timeout()}")
+        self._transaction_id = self.execute(f"BEGIN; {self._set_timeouts()}; {_TRANSACTION_ID}").fetchone()[0]
 
     def commit(self) -> None:
         self.execute("COMMIT")
@@ -86,6 +87,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
                     raise failure from error
                 seconds = min(left, pause * random.uniform(0.5, 1.5))
                 reason = failure.message.splitlines()[0] + (in_the_way and f"; {in_the_way}")
+                interruption.check()
                 self.observer.retrying(migration.id, reason, seconds)
                 time.sleep(seconds)
                 pause = min(pause * 2, 5.0)
@@ -93,6 +95,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
     def run_script(self, script: Script) -> None:
         if not self._in_transaction:
             self._clear_the_way(script)
+            self.execute(f"SET statement_timeout = {self._statement_milliseconds}")
         try:
             with closing(self.connection.cursor()) as cursor:
                 # Whole and without parameters: nothing splits it, and '%' means itself.
@@ -160,19 +163,30 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         """What a file SET would otherwise meet the bookkeeping, and the next file."""
         status = self.connection.info.transaction_status
         if status != (TRANSACTION_STATUS_INTRANS if self._in_transaction else TRANSACTION_STATUS_IDLE):
-            raise MaxwellError(
-                "the migration ended the transaction that it ran in",
-                code="TRANSACTION_ENDED",
-                hint="Part of it may be committed, without its mark. Remove COMMIT and ROLLBACK from the file.",
-                file=script.path,
-            )
-        self.execute(
-            f"RESET ALL; RESET SESSION AUTHORIZATION{self._watch}; SELECT set_config('search_path', :path, false)",
+            raise _transaction_ended(script)
+        ours = f"; {self._set_timeouts()}; {_TRANSACTION_ID}" if self._in_transaction else ""
+        row = self.execute(
+            f"RESET ALL; RESET SESSION AUTHORIZATION{self._watch};"
+            f" SELECT set_config('search_path', :path, false){ours}",
             {"path": self._search_path},
-        )
-        if self._in_transaction:
-            self.execute(self._set_lock_timeout())
+        ).fetchone()
+        if ours and row[0] != self._transaction_id:
+            raise _transaction_ended(script)
 
-    def _set_lock_timeout(self) -> str:
-        milliseconds = int(min(LOCK_TIMEOUT_SECONDS, self.options.ddl_lock_timeout) * 1000)
-        return f"SET LOCAL lock_timeout = {milliseconds}"
+    def _set_timeouts(self) -> str:
+        """For the open transaction. A lock that is not had in time is given up: others queue behind us no longer."""
+        lock = int(min(self.options.ddl_lock_try, self.options.ddl_lock_timeout) * 1000)
+        return f"SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {self._statement_milliseconds}"
+
+    @property
+    def _statement_milliseconds(self) -> int:
+        return int(self.options.statement_timeout * 1000)
+
+
+def _transaction_ended(script: Script) -> MaxwellError:
+    return MaxwellError(
+        "the migration ended the transaction that it ran in",
+        code="TRANSACTION_ENDED",
+        hint="Part of it may be committed, without its mark. Remove COMMIT and ROLLBACK from the file.",
+        file=script.path,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,13 +12,16 @@ from typing import Any
 
 from yoyo.backends.core.sqlite3 import SQLiteBackend
 
+from runner import interruption
 from runner.backend.common import FAILED_HINT, Backend
-from runner.dialects.sqlite import translate
+from runner.dialects.sqlite import BUSY_SECONDS, translate
+from runner.dialects.sqlite_guard import authorize_migration
+from runner.dialects.sqlite_objects import broken_objects
 from runner.domain import sql
 from runner.domain.migration import Dialect, Script
 from runner.domain.url import DatabaseUrl
 from runner.errors import MigrationFailed, ViolationsFound
-from runner.lock import sqlite_lock
+from runner.lock import POLL_SECONDS, sqlite_lock
 
 
 class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
@@ -25,6 +29,7 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
     driver_module = "sqlite3"
 
     def __init__(self, url: DatabaseUrl, connection: Any) -> None:
+        self._known_broken: dict[str, str] = {}
         self._known_orphans: Counter[tuple[Any, ...]] = Counter()
         self._changes_before = 0
         super().__init__(url, connection)
@@ -38,14 +43,30 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
         return super().execute(sql, params)
 
     def begin(self) -> None:
+        # Immediate: what is read before the first write is still true when it is written.
+        self._patiently("BEGIN IMMEDIATE")
         self._in_transaction = True
+
+    def commit(self) -> None:
+        self._patiently("COMMIT")
+        self._in_transaction = False
+
+    def _patiently(self, statement: str) -> None:
+        """Run what may have to wait for another program. The wait is ours, not SQLite's, so that a signal ends it."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        self.connection.execute(f"PRAGMA busy_timeout = {int(POLL_SECONDS * 1000)}")
         try:
-            # Immediate: what is read before the first write is still true when it is written.
-            self.connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            self._in_transaction = False
-            assert self.url.path is not None
-            raise translate(error, self.url.path) from error
+            while True:
+                try:
+                    self.connection.execute(statement)
+                    return
+                except sqlite3.Error as error:
+                    if getattr(error, "sqlite_errorname", "") != "SQLITE_BUSY" or time.monotonic() > deadline:
+                        assert self.url.path is not None
+                        raise translate(error, self.url.path) from error
+                interruption.check()
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
     @contextmanager
     def run_lock(self, what: str) -> Iterator[None]:
@@ -56,19 +77,30 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
     def prepare(self) -> None:
         super().prepare()
         self._known_orphans = self._orphans()
+        self._known_broken = broken_objects(self.connection)
 
     def run_script(self, script: Script) -> None:
         connection = self.connection
         self._changes_before = connection.total_changes
+        if self._in_transaction:
+            connection.set_authorizer(authorize_migration)
+        try:
+            self._run_statements(script)
+        finally:
+            connection.set_authorizer(None)
+
+    def _run_statements(self, script: Script) -> None:
+        connection = self.connection
         for statement in sql.sqlite_statements(script.text):
             try:
                 # Rows are stepped through, so that a statement is finished, and shown to nobody.
                 for _ in connection.execute(statement.text):
                     pass
             except (sqlite3.Error, sqlite3.Warning) as error:
+                refused = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH
                 raise MigrationFailed(
                     str(error),
-                    code="STATEMENT_FAILED",
+                    code="FORBIDDEN_STATEMENT" if refused else "STATEMENT_FAILED",
                     hint=FAILED_HINT,
                     file=script.path,
                     line=sql.line_of(script.text, statement.start),
@@ -76,7 +108,23 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
                 ) from error
 
     def after_script(self, script: Script) -> None:
-        """Foreign keys were off: what the migration orphaned is found before it can be committed."""
+        """Foreign keys were off, and SQLite looks at views and triggers only when they are used: what the migration
+        orphaned or broke is found before it can be committed."""
+        self._refuse_broken(script)
+        self._refuse_orphans(script)
+
+    def _refuse_broken(self, script: Script) -> None:
+        broken = broken_objects(self.connection)
+        for name in broken.keys() - self._known_broken.keys():
+            raise MigrationFailed(
+                f"the migration leaves {name} unusable: {broken[name]}",
+                code="BROKEN_OBJECT",
+                hint="It was rolled back. Drop the trigger or the view in the same migration, and make it anew.",
+                file=script.path,
+            )
+        self._known_broken = broken
+
+    def _refuse_orphans(self, script: Script) -> None:
         orphans = self._orphans()
         before = Counter((child, parent) for child, _, parent, _ in self._known_orphans.elements())
         after = Counter((child, parent) for child, _, parent, _ in orphans.elements())

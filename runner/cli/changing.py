@@ -13,9 +13,11 @@ from runner.cli.options import (
     checks_option,
     command,
     ddl_lock_option,
+    ddl_lock_try_option,
     lock_wait_option,
     no_verify_option,
     option,
+    statement_timeout_option,
 )
 from runner.cli.progress import observing
 from runner.cli.session import Session
@@ -32,6 +34,8 @@ from runner.interruption import interruptible
 @option("--allow-out-of-order", is_flag=True, help="Apply what is older than something applied already.")
 @lock_wait_option
 @ddl_lock_option
+@ddl_lock_try_option
+@statement_timeout_option
 @checks_option
 @option("--dry-run", is_flag=True, help="Say what would run; write nothing.")
 def apply(
@@ -43,6 +47,8 @@ def apply(
     allow_out_of_order: bool,
     lock_wait: float,
     ddl_lock_timeout: float,
+    ddl_lock_try: float,
+    statement_timeout: float,
     checks: tuple[Path, ...],
     dry_run: bool,
 ) -> int:
@@ -58,6 +64,8 @@ def apply(
         verify=not no_verify,
         lock_wait=lock_wait,
         ddl_lock_timeout=ddl_lock_timeout,
+        ddl_lock_try=ddl_lock_try,
+        statement_timeout=statement_timeout,
         gate=gate and not no_verify,
         single_transaction=single_transaction,
         allow_out_of_order=allow_out_of_order,
@@ -78,6 +86,8 @@ def apply(
 @no_verify_option
 @lock_wait_option
 @ddl_lock_option
+@ddl_lock_try_option
+@statement_timeout_option
 @checks_option
 def rollback(
     session: Session,
@@ -87,6 +97,8 @@ def rollback(
     no_verify: bool,
     lock_wait: float,
     ddl_lock_timeout: float,
+    ddl_lock_try: float,
+    statement_timeout: float,
     checks: tuple[Path, ...],
 ) -> int:
     """Take back everything after T, newest first, and verify. T itself stays; without T, the last one is taken back."""
@@ -96,7 +108,13 @@ def rollback(
     project = session.project(checks)
     if not yes and (chosen := preview(project, target, number)):
         confirm(session, f"Roll back {', '.join(chosen)}", project.url.name)
-    options = RunOptions(verify=not no_verify, lock_wait=lock_wait, ddl_lock_timeout=ddl_lock_timeout)
+    options = RunOptions(
+        verify=not no_verify,
+        lock_wait=lock_wait,
+        ddl_lock_timeout=ddl_lock_timeout,
+        ddl_lock_try=ddl_lock_try,
+        statement_timeout=statement_timeout,
+    )
     with observing(session) as observer:
         report = interruptible(lambda: roll_back(project, target, number, options, observer))
     return session.answer("" if session.quiet else render.run_text(report), render.run_data(report))

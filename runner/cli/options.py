@@ -118,4 +118,18 @@ ddl_lock_option = option(
     metavar="S",
     help="PostgreSQL: give up after so many seconds without the locks that a migration needs, all tries together.",
 )
+ddl_lock_try_option = option(
+    "--ddl-lock-try",
+    type=click.FloatRange(0.001),
+    default=5.0,
+    metavar="S",
+    help="PostgreSQL: of these, so many for one try; others queue behind us no longer than that.",
+)
+statement_timeout_option = option(
+    "--statement-timeout",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="S",
+    help="PostgreSQL: give a statement up after so many seconds; 0 is never.",
+)
 no_verify_option = option("--no-verify", is_flag=True, help="Run no checks.")

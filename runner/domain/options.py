@@ -11,7 +11,10 @@ class RunOptions:
 
     verify: bool = True
     lock_wait: float = 60.0  # for another run on the same database
-    ddl_lock_timeout: float = 30.0  # for the locks of a migration's statements, all tries together; PostgreSQL
+    # PostgreSQL's locks, which a migration's statements need: for one try, and for all tries together.
+    ddl_lock_try: float = 5.0
+    ddl_lock_timeout: float = 30.0
+    statement_timeout: float = 0.0  # of each statement of a migration; 0: none; PostgreSQL
 
 
 @dataclass(frozen=True)

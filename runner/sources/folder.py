@@ -161,6 +161,8 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise _refuse(path, "UNEXPECTED_FILE", "not a regular file", "Move it out of this folder.")
+            if os.fstat(descriptor).st_mode & stat.S_IWOTH:
+                raise _refuse(path, "WORLD_WRITABLE", "can be changed by everybody on this machine", "chmod o-w it.")
             data = file.read()
     except OSError as error:
         raise _refuse(path, "UNREADABLE_FILE", f"cannot be read: {error.strerror}", "Check its permissions.") from error

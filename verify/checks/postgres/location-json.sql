@@ -8,7 +8,8 @@ WITH RECURSIVE grammar (string, scalar, flat_array, flat_object, innermost) AS (
     SELECT s, n,
            '^' || w || '\[' || w || '(?:' || v || w || '(?:,' || w || v || w || ')*)?\]' || w || '$',
            '^' || w || '\{' || w || '(?:' || m || w || '(?:,' || w || m || w || ')*)?\}' || w || '$',
-           '\[\]|\[(?:0|"")(?:,(?:0|""))*\]|\{\}|\{"":(?:0|"")(?:,"":(?:0|""))*\}'
+           '\[' || w || '(?:' || t || w || '(?:,' || w || t || w || ')*)?\]|'
+           || '\{' || w || '(?:' || u || w || '(?:,' || w || u || w || ')*)?\}'
     FROM (VALUES (
         '[ \t\n\r]*',
         '"(?:[^"\\\u0001-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"',
@@ -16,13 +17,14 @@ WITH RECURSIVE grammar (string, scalar, flat_array, flat_object, innermost) AS (
     )) AS part (w, s, n)
     CROSS JOIN LATERAL (SELECT '(?:' || s || '|' || n || ')') AS value (v)
     CROSS JOIN LATERAL (SELECT s || w || ':' || w || v) AS member (m)
+    CROSS JOIN LATERAL (SELECT '(?:0|"")', '""' || w || ':' || w || '(?:0|"")') AS token (t, u)
 ), given (row_key, column_name, kind, value) AS (
     SELECT id, 'known_travel_methods', 'array', known_travel_methods FROM locations
 ), reduced (row_key, column_name, kind, shown, begins, text, before, depth) AS (
-    -- The others from the inside out: each string becomes "", each number and word 0, white space goes; then each array
-    -- and object of such is a value itself and becomes 0, until nothing changes. What is no value then is not JSON.
+    -- Others from the inside out: each string becomes "", each number and word 0; then each array and object of such
+    -- is a value itself and becomes 0, until nothing changes. What is not one value then is not JSON.
     SELECT v.row_key, v.column_name, v.kind, left(v.value, 60), left(ltrim(v.value, E' \t\n\r'), 1),
-           translate(regexp_replace(regexp_replace(v.value, g.string, '""', 'g'), g.scalar, '0', 'g'), E' \t\n\r', ''),
+           btrim(regexp_replace(regexp_replace(v.value, g.string, '""', 'g'), g.scalar, '0', 'g'), E' \t\n\r'),
            NULL, 0
     FROM given AS v CROSS JOIN grammar AS g
     WHERE v.value !~ CASE v.kind WHEN 'array' THEN g.flat_array ELSE g.flat_object END
