@@ -235,3 +235,12 @@ def test_undeclared_orphans_are_found_behind_the_gate(make_database: MakeDatabas
     assert "orphan:" in error["message"]
     assert "book 5" in error["message"]
     assert database.value("SELECT count(*) FROM book") == 0
+
+
+def test_what_a_failed_run_committed_is_verified_too(database: Database, folder: Folder, checks: list[str]) -> None:
+    folder.add(LATER, "CREATE TABLE later (n INTEGER;\n", "DROP TABLE later;\n", depends=BREAKS)
+    error = folder.error("apply", *checks, database=database, expect=1)
+    assert error["code"] == "STATEMENT_FAILED" and error["file"] == str(folder.path / f"{LATER}.sql")
+    assert "Besides, the data is broken since this run: priced (1): book 7: no price" in error["message"]
+    assert "maxwell-db rollback base" in error["hint"]
+    assert ledger(database)[BREAKS]["verify"] == "failed"

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from yoyo.backends.base import DatabaseBackend
 from yoyo.migrations import Migration as YoyoMigration
 from yoyo.migrations import default_migration_table
 
-from runner import __version__, ledger
+from runner import ledger
+from runner.backend.records import Records
 from runner.backend.steps import SqlMigration
 from runner.dialects import tables
 from runner.domain.migration import Dialect, Migration, Script
@@ -22,7 +22,6 @@ from runner.domain.options import RunOptions
 from runner.domain.outcome import Direction, Observer, Outcome
 from runner.domain.url import DatabaseUrl
 from runner.errors import SETTLE_HINT, MigrationFailed, UnfinishedError
-from runner.identity import user_and_host
 from runner.lock import poll
 
 BeforeCommit = Callable[[], bool | None]  # may raise; returns whether the checks passed, None where none ran
@@ -30,7 +29,7 @@ BeforeCommit = Callable[[], bool | None]  # may raise; returns whether the check
 FAILED_HINT = "It was rolled back; the migrations before it stay. Correct the file and run the command again."
 
 
-class Backend(DatabaseBackend):  # type: ignore[misc]
+class Backend(Records):
     """What both dialects have in common, over yoyo's backend of either.
 
     Driver errors of a migration's own statements leave as MigrationFailed, with file, line and statement.
@@ -43,7 +42,6 @@ class Backend(DatabaseBackend):  # type: ignore[misc]
     def __init__(self, url: DatabaseUrl, connection: Any) -> None:
         self.url = url
         self._given = connection
-        self._log_id = ""
         self.options, self.observer = RunOptions(), Observer()
         super().__init__(url, default_migration_table)
 
@@ -88,20 +86,6 @@ class Backend(DatabaseBackend):  # type: ignore[misc]
         except self.driver.Error:
             self._in_transaction = False  # the connection is gone, and the transaction with it
 
-    def get_log_data(self, migration: Any = None, operation: str = "apply") -> dict[str, Any]:
-        """As yoyo's, but asked before the transaction: a uid without a name made yoyo fail after its commit."""
-        user, host = user_and_host()
-        self._log_id = str(uuid.uuid1())
-        return {
-            "id": self._log_id,
-            "migration_id": migration.id if migration else None,
-            "migration_hash": migration.hash if migration else None,
-            "username": user,
-            "hostname": host,
-            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
-            "operation": operation,
-        }
-
     # What the operations ask.
 
     def configure(self, options: RunOptions, observer: Observer) -> None:
@@ -138,7 +122,7 @@ class Backend(DatabaseBackend):  # type: ignore[misc]
             self.after_script(migration.script(direction))
             passed = before_commit()
             milliseconds = _milliseconds(started)
-            self._record(migration, direction, milliseconds, passed)
+            self.record(migration, direction, milliseconds, passed)
             if not nested:
                 self.leave()
         return Outcome(migration.id, milliseconds)
@@ -148,9 +132,9 @@ class Backend(DatabaseBackend):  # type: ignore[misc]
         started = time.perf_counter()
         with self.transaction():
             self.enter()
-            journal = self._ledger_row(migration.migration, "unfinished", None, None)
+            journal = self.ledger_row(migration.migration, "unfinished", None, None)
             journal |= {"log_id": str(uuid.uuid1()), "at_utc": datetime.now(UTC).replace(tzinfo=None)}
-            self._insert_ledger(journal)
+            self.insert_ledger(journal)
             self.leave()
         try:
             migration.process_steps(self, str(direction))
@@ -170,68 +154,12 @@ class Backend(DatabaseBackend):  # type: ignore[misc]
         with self.transaction():
             self.after_script(migration.script(direction))
             self.forget_unfinished([migration.id])
-            self._record(migration, direction, milliseconds, None)
+            self.record(migration, direction, milliseconds, None)
         return Outcome(migration.id, milliseconds)
-
-    def _record(self, migration: SqlMigration, direction: Direction, milliseconds: float, passed: bool | None) -> None:
-        """yoyo's mark and log, and our ledger row, whose time is the mark's own."""
-        row = self._ledger_row(migration.migration, str(direction), milliseconds, passed)
-        if direction is Direction.APPLY:
-            self.mark_one(migration, log=False)
-            self.log_migration(migration, "apply")
-            at = "(SELECT applied_at_utc FROM _yoyo_migration WHERE migration_hash = :migration_hash)"
-            self._insert_ledger(row | {"log_id": self._log_id}, at, migration.hash)
-        else:
-            self.unmark_one(migration, log=False)
-            self.log_migration(migration, "rollback")
-            self._insert_ledger(row | {"log_id": self._log_id, "at_utc": datetime.now(UTC).replace(tzinfo=None)})
-
-    def _ledger_row(
-        self, migration: Migration, operation: str, milliseconds: float | None, passed: bool | None
-    ) -> dict[str, Any]:
-        user, host = user_and_host()
-        text = migration.apply.text
-        return {
-            "operation": operation,
-            "migration_id": migration.id,
-            "schema_version": migration.version,
-            "revision": migration.revision,
-            "apply_sha256": migration.apply.sha256,
-            "rollback_sha256": migration.rollback.sha256 if migration.rollback else None,
-            "apply_sql": text if len(text) <= ledger.LARGEST_APPLY_TEXT else None,
-            "rollback_sql": migration.rollback.text if migration.rollback else None,
-            "duration_ms": milliseconds,
-            "username": user,
-            "hostname": host,
-            "tool_version": __version__,
-            "verify": None if passed is None else "passed" if passed else "failed",
-        }
-
-    def _insert_ledger(self, row: dict[str, Any], at_sql: str = ":at_utc", migration_hash: str = "") -> None:
-        values = ", ".join(at_sql if column == "at_utc" else f":{column}" for column in ledger.COLUMNS)
-        sql_text = f"INSERT INTO {ledger.LEDGER} ({', '.join(ledger.COLUMNS)}) VALUES ({values})"
-        self.execute(sql_text, row | ({"migration_hash": migration_hash} if migration_hash else {}))
-
-    def set_verify_outcome(self, ids: Sequence[str], passed: bool) -> None:
-        """Note what the checks after the run said, in the rows of the migrations that it applied."""
-        with self.transaction():
-            for id in ids:
-                self.execute(
-                    f"UPDATE {ledger.LEDGER} SET verify = :verify WHERE operation = 'apply' AND migration_id = :id"
-                    " AND at_utc = (SELECT applied_at_utc FROM _yoyo_migration WHERE migration_id = :id)",
-                    {"verify": "passed" if passed else "failed", "id": id},
-                )
-
-    def unfinished_text(self, id: str, going_down: bool) -> str:
-        """The statement that died outside a transaction, as it was sent."""
-        column = "rollback_sql" if going_down else "apply_sql"
-        sql = f"SELECT {column} FROM {ledger.LEDGER} WHERE operation = 'unfinished' AND migration_id = :id"
-        row = self.execute(sql, {"id": id}).fetchone()
-        return (row[0] if row else None) or ""
 
     def realign(self, migration: Migration) -> None:
         """Record the texts that the files have now as those that were applied."""
-        row = self._ledger_row(migration, "apply", None, None)
+        row = self.ledger_row(migration, "apply", None, None)
         columns = ("apply_sha256", "rollback_sha256", "apply_sql", "rollback_sql")
         with self.transaction():
             self.enter()
@@ -242,14 +170,6 @@ class Backend(DatabaseBackend):  # type: ignore[misc]
                 {column: row[column] for column in columns} | {"id": migration.id},
             )
             self.leave()
-
-    def forget_unfinished(self, ids: Sequence[str]) -> None:
-        """Remove the rows that tell of a migration which died outside a transaction: it is settled."""
-        with self.transaction():
-            for id in ids:
-                self.execute(
-                    f"DELETE FROM {ledger.LEDGER} WHERE operation = 'unfinished' AND migration_id = :id", {"id": id}
-                )
 
     def stamp(self, mark: Sequence[str], unmark: Sequence[str], settled: Sequence[str]) -> None:
         """Record ids as applied, and as not applied, in one transaction, without running anything.

@@ -36,7 +36,13 @@ def apply(project: Project, target: str, options: ApplyOptions, observer: Observ
                 _refuse_non_transactional(migrations)
             verified = None
             if migrations:
-                run.run(migrations, Direction.APPLY, gate=options.gate, single_transaction=options.single_transaction)
+                run.run(
+                    migrations,
+                    Direction.APPLY,
+                    standing,
+                    gate=options.gate,
+                    single_transaction=options.single_transaction,
+                )
                 verified = run.verify_after(Direction.APPLY, standing)
             return RunReport(Direction.APPLY, tuple(run.outcomes), project.standing(connection), verified, created)
 

@@ -59,7 +59,7 @@ def rollback(
         if not chosen:
             return RunReport(Direction.ROLLBACK, (), standing)
         migrations = run.in_order(chosen, Direction.ROLLBACK)
-        run.run(migrations, Direction.ROLLBACK, gate=False)
+        run.run(migrations, Direction.ROLLBACK, standing, gate=False)
         verified = run.verify_after(Direction.ROLLBACK, standing)
         return RunReport(Direction.ROLLBACK, tuple(run.outcomes), project.standing(connection), verified)
 

@@ -11,7 +11,7 @@ from runner.domain.migration import Migration
 from runner.domain.options import RunOptions
 from runner.domain.outcome import Direction, Observer, Outcome
 from runner.domain.state import Standing
-from runner.errors import MaxwellError, ViolationsFound
+from runner.errors import Interrupted, MaxwellError, ViolationsFound
 from runner.operations.checking import Checker, describe
 from runner.operations.project import Project
 from verify.model import VerifyReport
@@ -50,9 +50,18 @@ class Runner:
         return [item.migration for item in ordered]
 
     def run(
-        self, migrations: Sequence[Migration], direction: Direction, *, gate: bool, single_transaction: bool = False
+        self,
+        migrations: Sequence[Migration],
+        direction: Direction,
+        before: Standing,
+        *,
+        gate: bool,
+        single_transaction: bool = False,
     ) -> None:
-        """Run each migration; in gate mode what breaks the data is rolled back by ViolationsFound."""
+        """Run each migration on a database that stands at ``before``, until one fails.
+
+        In gate mode what breaks the data is rolled back by ViolationsFound.
+        """
         if self.options.verify:
             self.observer.verifying()
             self._checker = Checker(self.connection, self.backend.dialect, self.project.checks)
@@ -64,7 +73,19 @@ class Runner:
             if single_transaction:
                 self.outcomes.clear()
             error.outcomes = tuple(self.outcomes)
+            if self.outcomes and not isinstance(error, Interrupted):
+                self._verify_the_rest(error, direction, before)
             raise
+
+    def _verify_the_rest(self, error: MaxwellError, direction: Direction, before: Standing) -> None:
+        """A run that failed half way has committed something, too; what that broke is told of with the failure."""
+        try:
+            self.verify_after(direction, before)
+        except ViolationsFound as broken:
+            error.message += f"\nBesides, {broken.message}"
+            error.hint = f"{error.hint or ''}\nOf what was committed: {broken.hint}".strip()
+        except Exception:  # the connection may be what failed; the first failure is what counts
+            return
 
     def _run_one(self, migration: SqlMigration, direction: Direction, gate: bool, number: int, total: int) -> None:
         self._expect_row_loss |= migration.migration.expect_row_loss

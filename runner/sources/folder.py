@@ -9,21 +9,20 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from pathlib import Path
 
-from runner.domain.migration import Dialect, Migration, Script, version_key
+from runner.domain.migration import Dialect, Migration, Script
 from runner.domain.sql import has_statement, line_of, statements
 from runner.errors import FolderError, UsageError
 from runner.sources.guard import refuse_transaction_control
 from runner.sources.header import read_header, refuse_directives
+from runner.sources.order import check_order, check_unique
+from runner.sources.refusal import refusal
 
 APPLY, ROLLBACK = ".sql", ".rollback.sql"
 
 # What yoyo, a shell, a URL and a terminal all take as one plain word. yoyo keeps ids in VARCHAR(255).
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}")
-_LEADING_NUMBER = re.compile(r"\d+")
 
 
 def dialect_folder(root: Path, dialect: Dialect) -> Path:
@@ -35,7 +34,7 @@ def dialect_folder(root: Path, dialect: Dialect) -> Path:
     folder = root / dialect
     if folder.is_dir():
         for stray in sorted(root.glob("*.sql")):
-            raise _refuse(
+            raise refusal(
                 stray,
                 "UNEXPECTED_FILE",
                 f"beside the folder {dialect}/, where nobody looks for it",
@@ -56,7 +55,7 @@ def read_folder(folder: Path, dialect: Dialect) -> tuple[Migration, ...]:
     applies, rollbacks = _pairs(folder)
     migrations = tuple(_read_pair(folder, id, dialect, has_rollback=id in rollbacks) for id in sorted(applies))
     for id in sorted(rollbacks - applies):
-        raise _refuse(
+        raise refusal(
             folder / f"{id}{ROLLBACK}",
             "ORPHAN_ROLLBACK",
             f"a rollback without its migration {id}{APPLY}",
@@ -66,8 +65,8 @@ def read_folder(folder: Path, dialect: Dialect) -> tuple[Migration, ...]:
         raise FolderError(
             f"no migrations in {folder}", code="NO_MIGRATIONS", hint="Name another folder with --sql DIR."
         )
-    _check_order(migrations)
-    _check_unique(migrations)
+    check_order(migrations)
+    check_unique(migrations)
     return migrations
 
 
@@ -87,9 +86,9 @@ def _pairs(folder: Path) -> tuple[set[str], set[str]]:
             continue  # .gitkeep, .DS_Store and an editor's swap files: yoyo does not see them either
         if not entry.is_file(follow_symlinks=False):
             kind = "a link" if entry.is_symlink() else "a folder" if entry.is_dir() else "not a regular file"
-            raise _refuse(path, "UNEXPECTED_FILE", f"{kind} among the migrations", "Move it out of this folder.")
+            raise refusal(path, "UNEXPECTED_FILE", f"{kind} among the migrations", "Move it out of this folder.")
         if name.endswith(".py"):
-            raise _refuse(
+            raise refusal(
                 path,
                 "PYTHON_MIGRATION",
                 "a Python file among the migrations: yoyo would execute it",
@@ -98,14 +97,14 @@ def _pairs(folder: Path) -> tuple[set[str], set[str]]:
         is_rollback = name.endswith(ROLLBACK)
         id = name.removesuffix(ROLLBACK if is_rollback else APPLY)
         if not name.endswith(APPLY) or not _ID.fullmatch(id):
-            raise _refuse(
+            raise refusal(
                 path,
                 "UNEXPECTED_FILE",
                 "not a migration's name, and yoyo would pass it over or misread it",
                 "A migration is NAME.sql and NAME.rollback.sql; NAME has letters, digits, '_', '-', '.' and '+'.",
             )
         if id.startswith("post-apply"):
-            raise _refuse(
+            raise refusal(
                 path,
                 "UNEXPECTED_FILE",
                 "a hook of yoyo's among the migrations",
@@ -123,14 +122,14 @@ def _read_pair(folder: Path, id: str, dialect: Dialect, *, has_rollback: bool) -
         rollback = _read_script(folder / f"{id}{ROLLBACK}", dialect)
         refuse_directives(rollback, dialect)
         if header.irreversible:
-            raise _refuse(
+            raise refusal(
                 rollback.path,
                 "BAD_DIRECTIVE",
                 f"a rollback file, though {id}{APPLY} says that it is irreversible",
                 "Remove the file, or the line '-- irreversible:'.",
             )
     elif not header.irreversible:
-        raise _refuse(
+        raise refusal(
             apply.path,
             "MISSING_ROLLBACK",
             f"{id}{ROLLBACK} is missing",
@@ -160,18 +159,18 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _refuse(path, "UNEXPECTED_FILE", "not a regular file", "Move it out of this folder.")
+                raise refusal(path, "UNEXPECTED_FILE", "not a regular file", "Move it out of this folder.")
             if os.fstat(descriptor).st_mode & stat.S_IWOTH:
-                raise _refuse(path, "WORLD_WRITABLE", "can be changed by everybody on this machine", "chmod o-w it.")
+                raise refusal(path, "WORLD_WRITABLE", "can be changed by everybody on this machine", "chmod o-w it.")
             data = file.read()
     except OSError as error:
-        raise _refuse(path, "UNREADABLE_FILE", f"cannot be read: {error.strerror}", "Check its permissions.") from error
+        raise refusal(path, "UNREADABLE_FILE", f"cannot be read: {error.strerror}", "Check its permissions.") from error
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         mark = "a UTF-8 byte order mark" if data.startswith(b"\xef") else "UTF-16"
-        raise _refuse(path, "BAD_ENCODING", f"begins with {mark}", "Save it as UTF-8 without a byte order mark.", 1)
+        raise refusal(path, "BAD_ENCODING", f"begins with {mark}", "Save it as UTF-8 without a byte order mark.", 1)
     for byte, name in ((b"\0", "a NUL byte"), (b"\r", "a carriage return")):
         if byte in data:
-            raise _refuse(
+            raise refusal(
                 path,
                 "BAD_ENCODING",
                 f"has {name} at byte {data.index(byte)}",
@@ -183,7 +182,7 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _refuse(
+        raise refusal(
             path,
             "BAD_ENCODING",
             f"is not UTF-8 at byte {error.start}",
@@ -191,116 +190,17 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
             data.count(b"\n", 0, error.start) + 1,
         ) from error
     if not has_statement(text, dialect):
-        raise _refuse(path, "EMPTY_FILE", "has no statement", "Write one, or remove the pair.")
+        raise refusal(path, "EMPTY_FILE", "has no statement", "Write one, or remove the pair.")
     return Script(path, text)
 
 
 def _refuse_several_statements(script: Script, dialect: Dialect) -> None:
     found = list(statements(script.text, dialect))
     if len(found) > 1:
-        raise _refuse(
+        raise refusal(
             script.path,
             "NOT_ONE_STATEMENT",
             f"runs outside a transaction and has {len(found)} statements: it could be left half done",
             "Keep exactly one statement in it, and give each other one a migration of its own.",
             line_of(script.text, found[1].start),
         )
-
-
-def _check_order(migrations: Sequence[Migration]) -> None:
-    """Ids must exist, sort as they depend, and sort as their numbers do."""
-    known = {migration.id for migration in migrations}
-    for migration in migrations:
-        for needed in migration.depends:
-            if needed not in known:
-                raise _depends(migration, "UNKNOWN_DEPENDENCY", f"depends on '{needed}', which is not in the folder")
-            if needed == migration.id:
-                raise _depends(migration, "DEPENDENCY_CYCLE", "depends on itself")
-    late = [(migration, needed) for migration in migrations for needed in migration.depends if needed > migration.id]
-    if late:
-        _refuse_cycle(migrations)
-        migration, needed = late[0]
-        raise _refuse(
-            migration.apply.path,
-            "BAD_ORDER",
-            f"depends on '{needed}', which sorts after it",
-            "Rename one of them: the names in order are the order in which they run.",
-        )
-    numbers = [
-        (int(match.group()), migration) for migration in migrations if (match := _LEADING_NUMBER.match(migration.id))
-    ]
-    for (before, _), (after, migration) in pairwise(numbers):
-        if after < before:
-            raise _refuse(
-                migration.apply.path,
-                "BAD_ORDER",
-                f"sorts after {before}, by name but not by number",
-                "Give the numbers one width, with leading zeros: 002 and 010, not 2 and 10.",
-            )
-
-
-def _refuse_cycle(migrations: Iterable[Migration]) -> None:
-    from graphlib import CycleError, TopologicalSorter
-
-    graph = {migration.id: migration.depends for migration in migrations}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        cycle: list[str] = error.args[1]
-        path = next(migration.apply.path for migration in migrations if migration.id == cycle[0])
-        raise _refuse(
-            path,
-            "DEPENDENCY_CYCLE",
-            f"depends on itself by way of {' <- '.join(cycle)}",
-            "Remove one of these '-- depends:' lines.",
-        ) from error
-
-
-def _check_unique(migrations: Sequence[Migration]) -> None:
-    """Versions and revisions name one migration each, and versions grow."""
-    revisions: dict[str, str] = {}
-    newest: Migration | None = None
-    for migration in migrations:
-        if migration.revision:
-            twin = revisions.setdefault(migration.revision, migration.id)
-            if twin != migration.id:
-                raise _refuse(
-                    migration.apply.path,
-                    "DUPLICATE_REVISION",
-                    f"has the revision '{migration.revision}' of {twin}",
-                    "Give each migration a revision of its own.",
-                )
-        if migration.version is None:
-            continue
-        if newest is not None and newest.version is not None:
-            if version_key(newest.version) == version_key(migration.version):
-                raise _refuse(
-                    migration.apply.path,
-                    "DUPLICATE_VERSION",
-                    f"has the version {migration.version} of {newest.id}",
-                    "Give each migration a version of its own.",
-                )
-            if version_key(newest.version) > version_key(migration.version):
-                raise _refuse(
-                    migration.apply.path,
-                    "BAD_ORDER",
-                    f"has version {migration.version}, but comes after {newest.version} of {newest.id}",
-                    "Versions grow in the order of the names.",
-                )
-        newest = migration
-
-
-def _depends(migration: Migration, code: str, problem: str) -> FolderError:
-    line = next(
-        (
-            number
-            for number, line in enumerate(migration.apply.text.splitlines(), 1)
-            if re.match(r"\s*--\s*depends\s*:", line)
-        ),
-        None,
-    )
-    return _refuse(migration.apply.path, code, problem, "Correct its '-- depends:' line.", line)
-
-
-def _refuse(path: Path, code: str, message: str, hint: str, line: int | None = None) -> FolderError:
-    return FolderError(message, code=code, hint=hint, file=path, line=line)

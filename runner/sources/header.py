@@ -14,6 +14,7 @@ from pathlib import Path
 from runner.domain.migration import VERSION, Dialect, Script
 from runner.domain.sql import line_of, tokens
 from runner.errors import FolderError
+from runner.sources.refusal import refusal
 
 KEYS = ("depends", "transactional", "version", "revision", "irreversible", "dialects", "expect-row-loss")
 
@@ -50,14 +51,14 @@ def read_header(script: Script, dialect: Dialect) -> Header:
             continue
         key, value, unknown = match.groups()
         if unknown:
-            raise _error(script.path, number, "UNKNOWN_DIRECTIVE", *_unknown(unknown))
+            raise refusal(script.path, "UNKNOWN_DIRECTIVE", *_unknown(unknown), number)
         value = value.strip()
         if not value:
-            raise _error(
-                script.path, number, "BAD_DIRECTIVE", f"'{key}' has no value", "Write one, or remove the line."
+            raise refusal(
+                script.path, "BAD_DIRECTIVE", f"'{key}' has no value", "Write one, or remove the line.", number
             )
         if key in values and key != "depends":
-            raise _error(script.path, number, "BAD_DIRECTIVE", f"'{key}' is given twice", "Keep one of the lines.")
+            raise refusal(script.path, "BAD_DIRECTIVE", f"'{key}' is given twice", "Keep one of the lines.", number)
         values[key] = (f"{values[key][0]} {value}" if key in values else value, number)
     _refuse_late_directives(script, offset, dialect)
     return _header(script.path, values, dialect)
@@ -80,7 +81,7 @@ def _lines(text: str) -> Iterator[str]:
 
 def _header(path: Path, values: Mapping[str, tuple[str, int]], dialect: Dialect) -> Header:
     def bad(key: str, problem: str, cure: str) -> FolderError:
-        return _error(path, values[key][1], "BAD_DIRECTIVE", f"'{key}: {values[key][0]}': {problem}", cure)
+        return refusal(path, "BAD_DIRECTIVE", f"'{key}: {values[key][0]}': {problem}", cure, values[key][1])
 
     def words(key: str) -> tuple[str, ...]:
         return tuple(values[key][0].split()) if key in values else ()
@@ -120,12 +121,12 @@ def _refuse_late_directives(script: Script, offset: int, dialect: Dialect) -> No
         elif _KNOWN_ANYWHERE.match(token.text) and (code_end == 0 or "\n" in text[code_end : token.start]):
             word = token.text.strip("- ").split(":")[0].strip()
             where = "in a rollback file" if offset == 0 else "after the first statement"
-            raise _error(
+            raise refusal(
                 script.path,
-                line_of(script.text, offset + token.start),
                 "MISPLACED_DIRECTIVE",
                 f"the directive '{word}' stands {where}, where yoyo does not read it",
                 "Move it into the header of the apply file, above everything but other '--' lines.",
+                line_of(script.text, offset + token.start),
             )
 
 
@@ -136,7 +137,3 @@ def _unknown(key: str) -> tuple[str, str]:
         f"unknown directive '{key}'",
         f"The keys are {', '.join(KEYS)}. If the line is prose, do not begin it with a word and a colon.",
     )
-
-
-def _error(path: Path, line: int, code: str, message: str, hint: str) -> FolderError:
-    return FolderError(message, code=code, hint=hint, file=path, line=line)

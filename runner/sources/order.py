@@ -1,0 +1,108 @@
+"""One order for everybody: names, dependencies, numbers and versions have to agree on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from runner.domain.migration import Migration, version_key
+from runner.errors import FolderError
+from runner.sources.refusal import refusal
+
+_LEADING_NUMBER = re.compile(r"\d+")
+
+
+def check_order(migrations: Sequence[Migration]) -> None:
+    """Ids must exist, sort as they depend, and sort as their numbers do."""
+    known = {migration.id for migration in migrations}
+    for migration in migrations:
+        for needed in migration.depends:
+            if needed not in known:
+                raise _depends(migration, "UNKNOWN_DEPENDENCY", f"depends on '{needed}', which is not in the folder")
+            if needed == migration.id:
+                raise _depends(migration, "DEPENDENCY_CYCLE", "depends on itself")
+    late = [(migration, needed) for migration in migrations for needed in migration.depends if needed > migration.id]
+    if late:
+        _refuse_cycle(migrations)
+        migration, needed = late[0]
+        raise refusal(
+            migration.apply.path,
+            "BAD_ORDER",
+            f"depends on '{needed}', which sorts after it",
+            "Rename one of them: the names in order are the order in which they run.",
+        )
+    numbers = [
+        (int(match.group()), migration) for migration in migrations if (match := _LEADING_NUMBER.match(migration.id))
+    ]
+    for (before, _), (after, migration) in pairwise(numbers):
+        if after < before:
+            raise refusal(
+                migration.apply.path,
+                "BAD_ORDER",
+                f"sorts after {before}, by name but not by number",
+                "Give the numbers one width, with leading zeros: 002 and 010, not 2 and 10.",
+            )
+
+
+def _refuse_cycle(migrations: Iterable[Migration]) -> None:
+    from graphlib import CycleError, TopologicalSorter
+
+    graph = {migration.id: migration.depends for migration in migrations}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        cycle: list[str] = error.args[1]
+        path = next(migration.apply.path for migration in migrations if migration.id == cycle[0])
+        raise refusal(
+            path,
+            "DEPENDENCY_CYCLE",
+            f"depends on itself by way of {' <- '.join(cycle)}",
+            "Remove one of these '-- depends:' lines.",
+        ) from error
+
+
+def check_unique(migrations: Sequence[Migration]) -> None:
+    """Versions and revisions name one migration each, and versions grow."""
+    revisions: dict[str, str] = {}
+    newest: Migration | None = None
+    for migration in migrations:
+        if migration.revision:
+            twin = revisions.setdefault(migration.revision, migration.id)
+            if twin != migration.id:
+                raise refusal(
+                    migration.apply.path,
+                    "DUPLICATE_REVISION",
+                    f"has the revision '{migration.revision}' of {twin}",
+                    "Give each migration a revision of its own.",
+                )
+        if migration.version is None:
+            continue
+        if newest is not None and newest.version is not None:
+            if version_key(newest.version) == version_key(migration.version):
+                raise refusal(
+                    migration.apply.path,
+                    "DUPLICATE_VERSION",
+                    f"has the version {migration.version} of {newest.id}",
+                    "Give each migration a version of its own.",
+                )
+            if version_key(newest.version) > version_key(migration.version):
+                raise refusal(
+                    migration.apply.path,
+                    "BAD_ORDER",
+                    f"has version {migration.version}, but comes after {newest.version} of {newest.id}",
+                    "Versions grow in the order of the names.",
+                )
+        newest = migration
+
+
+def _depends(migration: Migration, code: str, problem: str) -> FolderError:
+    line = next(
+        (
+            number
+            for number, line in enumerate(migration.apply.text.splitlines(), 1)
+            if re.match(r"\s*--\s*depends\s*:", line)
+        ),
+        None,
+    )
+    return refusal(migration.apply.path, code, problem, "Correct its '-- depends:' line.", line)
