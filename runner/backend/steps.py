@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from yoyo.migrations import Migration as YoyoMigration
 from yoyo.migrations import MigrationList, StepBase
@@ -11,8 +11,11 @@ from yoyo.migrations import MigrationList, StepBase
 from runner.domain.migration import Migration, Script
 from runner.domain.outcome import Direction
 
-if TYPE_CHECKING:
-    from runner.backend.common import Backend
+
+class RunsScripts(Protocol):
+    """What a step asks of a backend."""
+
+    def run_script(self, script: Script) -> None: ...
 
 
 class Step(StepBase):  # type: ignore[misc]  # yoyo is untyped
@@ -21,10 +24,10 @@ class Step(StepBase):  # type: ignore[misc]  # yoyo is untyped
     def __init__(self, migration: Migration) -> None:
         self.migration = migration
 
-    def apply(self, backend: Backend, force: bool = False) -> None:
+    def apply(self, backend: RunsScripts, force: bool = False) -> None:
         backend.run_script(self.migration.apply)
 
-    def rollback(self, backend: Backend, force: bool = False) -> None:
+    def rollback(self, backend: RunsScripts, force: bool = False) -> None:
         assert self.migration.rollback is not None  # operations refuse what is irreversible
         backend.run_script(self.migration.rollback)
 
