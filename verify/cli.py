@@ -125,7 +125,8 @@ def _show_checks(checks: Sequence[Check], options: argparse.Namespace, head: dic
 
 def _show_error(error: VerifyError, url: str | None, as_json: bool) -> None:
     if as_json:
-        dialect = None if url is None else {"s": "sqlite", "p": "postgres"}.get(url[:1].lower())
+        scheme = (url or "").partition(":")[0].partition("+")[0].lower()
+        dialect = {"sqlite": "sqlite", "postgresql": "postgres", "postgres": "postgres"}.get(scheme)
         _print(json.dumps(_head(url, dialect, error.exit_code) | {"error": error.as_dict()}, ensure_ascii=False))
     print(render_error(error, color=_color(sys.stderr)), file=sys.stderr)
 

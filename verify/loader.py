@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from verify.errors import VerifyError
@@ -12,7 +13,7 @@ from verify.quoting import Dialect
 from verify.statements import single_statement
 
 BUILT_IN = Path(__file__).parent / "checks"
-COLUMNS = ["table_name", "row_key", "detail"]
+COLUMNS = ("table_name", "row_key", "detail")
 
 _KEY = re.compile(r"--\s*([a-z][a-z_-]*)\s*:\s*(.*)$")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*$")
@@ -30,15 +31,21 @@ def load_checks(dialect: Dialect, folders: Sequence[Path] = ()) -> tuple[Check, 
     not there or holds no checks, a file that breaks the rules, and a name that comes from two places.
     """
     checks: dict[str, Check] = {}
-    for folder in (BUILT_IN, *folders):
-        for check in _read_folder(folder, dialect):
+    for found in (_built_in(dialect), *(_read_folder(folder, dialect) for folder in folders)):
+        for check in found:
             other = checks.setdefault(check.name, check)
             if other is not check:
                 raise _bad(check.path, 1, f'the check "{check.name}" is there already: {other.path}', "DUPLICATE_CHECK")
     return tuple(checks[name] for name in sorted(checks))
 
 
-def _read_folder(folder: Path, dialect: Dialect) -> Iterable[Check]:
+@cache
+def _built_in(dialect: Dialect) -> tuple[Check, ...]:
+    """A run of several migrations verifies several times; the package's own files stay as they are."""
+    return _read_folder(BUILT_IN, dialect)
+
+
+def _read_folder(folder: Path, dialect: Dialect) -> tuple[Check, ...]:
     if not folder.is_dir():
         raise VerifyError(
             f"no such folder of checks: {folder}", code="NO_SUCH_FOLDER", hint="Name a folder of .sql files."
@@ -50,7 +57,7 @@ def _read_folder(folder: Path, dialect: Dialect) -> Iterable[Check]:
     if not (flat or common or own or any(_read_files(folder / name) for name in others)):
         raise VerifyError(f"no checks in {folder}", code="NO_CHECKS", hint="A check is a file NAME.sql in that folder.")
     # The same check flat and in a sub-folder: load_checks finds the double.
-    return [*flat.values(), *(common | own).values()]
+    return (*flat.values(), *(common | own).values())
 
 
 def _read_files(folder: Path) -> dict[str, Check]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -21,8 +21,8 @@ class Reader(Protocol):
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a short query."""
 
-    def columns(self, sql: str) -> list[str]:
-        """The column names of a SELECT, without running it."""
+    def wrong_columns(self, sql: str, names: Sequence[str]) -> str | None:
+        """Why a SELECT does not have just these columns, in words, or None; it is not run."""
 
     def stream(self, sql: str, take: Take) -> None:
         """Hand each row of a check's SELECT to ``take``, few of them in memory at a time."""

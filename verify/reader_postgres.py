@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -37,10 +37,11 @@ class PostgresReader:
             own.execute(sql)
             return list(own.fetchall()) if own.description else []
 
-    def columns(self, sql: str) -> list[str]:
+    def wrong_columns(self, sql: str, names: Sequence[str]) -> str | None:
         with self._connection.cursor(cursor_factory=cursor) as own:
             own.execute(f"SELECT * FROM (\n{sql}\n) AS violations LIMIT 0")
-            return [column.name for column in own.description]
+            found = [column.name for column in own.description]
+        return None if found == list(names) else f"its columns are {', '.join(found)}"
 
     def stream(self, sql: str, take: Take) -> None:
         # COPY hands over row after row. A plain cursor would hold the whole answer in memory; a named one (DECLARE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
@@ -32,10 +32,19 @@ class SqliteReader:
         with closing(self._cursor()) as cursor:
             return cursor.execute(sql).fetchall()
 
-    def columns(self, sql: str) -> list[str]:
-        with closing(self._cursor()) as cursor:
-            cursor.execute(f"SELECT * FROM (\n{sql}\n) LIMIT 0")
-            return [column[0] for column in cursor.description]
+    def wrong_columns(self, sql: str, names: Sequence[str]) -> str | None:
+        # EXPLAIN compiles only; LIMIT 0 would not do, SQLite fills the sub-queries before it looks at the limit.
+        try:
+            self.query(f"EXPLAIN SELECT {', '.join(names)} FROM (\n{sql}\n)")
+            self.query(f"EXPLAIN VALUES ({', '.join('0' for _ in names)}) UNION ALL SELECT * FROM (\n{sql}\n)")
+        except sqlite3.OperationalError as error:
+            for name in names:
+                if str(error) == f"no such column: {name}":
+                    return f"it has no column {name}"
+            if "do not have the same number of result columns" in str(error):
+                return "it has more columns"
+            raise
+        return None
 
     def stream(self, sql: str, take: Take) -> None:
         # The casts give plain text whatever the columns are, and keep the connection's converters out.

@@ -70,7 +70,8 @@ def _result_lines(result: CheckResult, color: bool, width: int) -> list[str]:
         return [f"{head}  {visible(result.reason or '')}"]
     lines = [f"{head}  {result.violations:>7,}  {result.duration_ms:>8.1f} ms"]
     for one in result.sample:
-        lines.append(f"           {visible(one.table)}  {visible(one.key)}: {_shortened(visible(one.detail))}")
+        where = f"{visible(one.table)}  {visible(one.key)}" if one.key else visible(one.table)
+        lines.append(f"           {where}: {_shortened(visible(one.detail))}")
     more = result.violations - len(result.sample)
     if more > 0:
         lines.append(f"           and {more:,} more")

@@ -168,10 +168,10 @@ class _Runner:
         return found.result(check, (perf_counter() - begun) * 1000)
 
     def _see_columns(self, check: Check) -> None:
-        columns = self._reader.columns(check.sql)
-        if columns != COLUMNS:
+        wrong = self._reader.wrong_columns(check.sql, COLUMNS)
+        if wrong is not None:
             raise VerifyError(
-                f"its columns are {', '.join(columns)}; they must be {', '.join(COLUMNS)}",
+                f"{wrong}; the columns must be {', '.join(COLUMNS)}",
                 code="BAD_CHECK",
                 file=check.path,
                 line=check.line,

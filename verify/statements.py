@@ -11,7 +11,7 @@ _PIECES = re.compile(
     | (?P<escaped> \b[eE]'(?:[^'\\]|\\.|'')*' )
     | (?P<string> '(?:[^']|'')*' )
     | (?P<name> "(?:[^"]|"")*" )
-    | (?P<dollar> (?<![\w$]) \$(?P<tag>[A-Za-z_]\w*)?\$ .*? \$(?P=tag)?\$ )
+    | (?P<dollar> (?<![\w$]) (?: \$\$ .*? \$\$ | \$(?P<tag>[A-Za-z_]\w*)\$ .*? \$(?P=tag)\$ ) )
     | (?P<semicolon> ; )
     | (?P<space> \s+ )
     | (?P<word> \w+ )

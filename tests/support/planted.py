@@ -88,7 +88,7 @@ REFERENCES = (
     _set("scenes", EMPTY_SCENE, "setting_id", "'gone'", "scene-setting"),
     _set("travel_legs", LEG, "character_id", "'gone'", "leg-character"),
     _set("timeline_issues", ISSUE, "affected_character_id", "'gone'", "issue-character"),
-    _set("timeline_events", OTHER_EVENT, "character_ids", f"'[\"{OTHER_ENTITY}\", \"gone\"]'", "event-characters"),
+    _set("timeline_events", OTHER_EVENT, "character_ids", f'\'["{OTHER_ENTITY}", "gone"]\'', "event-characters"),
     _set("timeline_events", OTHER_EVENT, "prerequisite_ids", "'[ \"gone\" ]'", "event-prerequisites"),
     _set("timeline_issues", ISSUE, "affected_event_ids", "'[\"gone\"]'", "issue-events"),
 )
@@ -117,12 +117,12 @@ JSON = (
     _set("timeline_issues", ISSUE, "affected_event_ids", "'{\"a\": []}'", "issue-json"),
     _set("entities", ENTITY, "aliases", "'Maren'", "entity-json"),
     _set("entities", ENTITY, "attributes", "'[]'", "entity-json"),
-    _set("entities", ENTITY, "appearance_history", "'[{\"a\": [1, {\"b\": [}]}]'", "entity-json"),
-    _set("relationships", RELATIONSHIP, "context", "'{\"a\": {\"b\": []}}'", "relationship-json"),
+    _set("entities", ENTITY, "appearance_history", '\'[{"a": [1, {"b": [}]}]\'', "entity-json"),
+    _set("relationships", RELATIONSHIP, "context", '\'{"a": {"b": []}}\'', "relationship-json"),
     _set("locations", LOCATION, "known_travel_methods", "'[\"walking\"'", "location-json"),
     _set("writing_profiles", PROFILE, "common_patterns", "'null'", "profile-json"),
-    _set("writing_profiles", PROFILE, "improvement_areas", "'[\"a\" \"b\"]'", "profile-json"),
-    _set("writing_profiles", PROFILE, "learned_preferences", "'{\"a\": [1, {\"b\": .5}]}'", "profile-json"),
+    _set("writing_profiles", PROFILE, "improvement_areas", '\'["a" "b"]\'', "profile-json"),
+    _set("writing_profiles", PROFILE, "learned_preferences", '\'{"a": [1, {"b": .5}]}\'', "profile-json"),
 )
 
 MANUSCRIPTS = (
@@ -258,11 +258,14 @@ GENERIC = (
         ("postgres",),
     ),
     Plant(
-        "a file that contradicts its own schema",
+        "an index that lacks a row",
+        # An index of an empty table, then declared to be one of a table with a row.
         """
-        CREATE TABLE extra (id INTEGER PRIMARY KEY, x INTEGER CHECK (x > 0));
-        PRAGMA ignore_check_constraints = ON;
-        INSERT INTO extra VALUES (1, -1);
+        CREATE TABLE extra (id TEXT PRIMARY KEY, x TEXT); CREATE TABLE other (x TEXT); CREATE INDEX i ON other (x);
+        INSERT INTO extra VALUES ('a', 'b');
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_master SET tbl_name = 'extra', sql = 'CREATE INDEX i ON extra (x)' WHERE name = 'i';
+        PRAGMA writable_schema = RESET;
         """,
         "integrity-check",
         "the database",
@@ -270,18 +273,22 @@ GENERIC = (
         ("sqlite",),
     ),
     Plant(
-        "a key on which SQLite and the orphan check disagree",
-        # SQLite compares the integer as a real, in which both numbers are one.
+        "an orphan that the orphan check is kept from seeing",
+        # The same trick: the generated query reads the lacking index alone, SQLite's own check reads the table.
         """
-        CREATE TABLE parent (id REAL PRIMARY KEY);
-        CREATE TABLE child (id TEXT PRIMARY KEY, parent_id INTEGER REFERENCES parent (id));
-        INSERT INTO parent VALUES (9007199254740992.0); INSERT INTO child VALUES ('c', 9007199254740993);
+        CREATE TABLE parent (id TEXT PRIMARY KEY);
+        CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id TEXT REFERENCES parent (id), x TEXT);
+        CREATE TABLE other (x TEXT); CREATE INDEX i ON other (x);
+        INSERT INTO child VALUES (7, 'gone', 'x');
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_master SET tbl_name = 'child', sql = 'CREATE INDEX i ON child (parent_id)' WHERE name = 'i';
+        PRAGMA writable_schema = RESET;
         """,
         "foreign-key-check",
         "child",
-        "foreign key 0",
+        "rowid 7",
         ("sqlite",),
-        frozenset({"orphan:child(parent_id)->parent"}),
+        frozenset({"integrity-check"}),
     ),
     Plant(
         "a foreign key to a table that is not there",
