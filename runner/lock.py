@@ -11,7 +11,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,9 @@ def sqlite_lock(database: Path, what: str, wait: float, waiting: Waiting) -> Ite
     try:
         user, host = user_and_host()
         entry = {"pid": os.getpid(), "user": user, "host": host, "since": _now(), "what": what}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(entry).encode(), 0)
+        with suppress(OSError):  # a full disk: the lock is held all the same, only that it does not say by whom
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(entry).encode(), 0)
         yield
     finally:
         path.unlink(missing_ok=True)

@@ -30,7 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         fixtures = getattr(item, "fixturenames", ())
-        if "postgres" in parameters.values() or ("pg_url" in fixtures and "sqlite" not in parameters.values()):
+        if "postgres" in parameters.values() or (
+            {"pg", "pg_url"} & set(fixtures) and "sqlite" not in parameters.values()
+        ):
             item.add_marker(pytest.mark.postgres)
 
 

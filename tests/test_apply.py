@@ -674,7 +674,9 @@ def with_children(lite: Database, empty: Folder) -> Folder:
 
 
 @pytest.mark.parametrize("option", [(), ("--gate",), ("--single-transaction",)])
-def test_c09_a_table_rebuild_keeps_the_child_rows(lite: Database, with_children: Folder, option: tuple[str, ...]) -> None:
+def test_c09_a_table_rebuild_keeps_the_child_rows(
+    lite: Database, with_children: Folder, option: tuple[str, ...]
+) -> None:
     with_children.add("002", REBUILD)
     with_children.run("apply", *option, database=lite)
     assert lite.query("SELECT * FROM book ORDER BY id") == [(1, 1), (2, 1)]

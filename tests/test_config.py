@@ -307,7 +307,7 @@ BY_HAND = {
 def options() -> dict[str, list[click.Option]]:
     """All options of all commands by their long names."""
     found: dict[str, list[click.Option]] = {}
-    context = click.Context(cli)
+    context = cli.make_context("maxwell-db", [], resilient_parsing=True)
     commands = [cli, *(cli.get_command(context, name) for name in COMMANDS)]
     for command in commands:
         assert command is not None
@@ -353,7 +353,7 @@ def test_a_key_reaches_its_command(tmp_path: Path, key: str) -> None:
 
 
 def command_takes(command: str, key: str) -> bool:
-    found: Any = cli.get_command(click.Context(cli), command)
+    found: Any = cli.get_command(cli.make_context("maxwell-db", [], resilient_parsing=True), command)
     return any(f"--{key}" in parameter.opts for parameter in found.params)
 
 

@@ -83,7 +83,7 @@ def test_the_command_page_has_each_command_s_own_help(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*COMMANDS])
 def test_every_command_and_every_option_has_help(name: str) -> None:
-    command = cli.get_command(click.Context(cli), name)
+    command = cli.get_command(cli.make_context("maxwell-db", [], resilient_parsing=True), name)
     assert command is not None and command.help
     for parameter in command.params:
         if isinstance(parameter, click.Option):
@@ -128,17 +128,13 @@ def _timeless(text: str) -> str:
 
 
 def _help(name: str) -> str:
-    command: click.Command | None = cli
-    if name != "maxwell-db":
-        command = cli.get_command(click.Context(cli), name)
+    """As a user sees it on a terminal of a hundred columns."""
+    group = cli.make_context("maxwell-db", [], resilient_parsing=True, terminal_width=100, max_content_width=100)
+    if name == "maxwell-db":
+        return cli.get_help(group).rstrip()
+    command = cli.get_command(group, name)
     assert command is not None
-    context = click.Context(
-        command,
-        info_name="maxwell-db" if name == "maxwell-db" else f"maxwell-db {name}",
-        terminal_width=100,
-        max_content_width=100,
-    )
-    return command.get_help(context).rstrip()
+    return command.get_help(click.Context(command, parent=group, info_name=name)).rstrip()
 
 
 def _codes() -> Iterator[str]:

@@ -85,7 +85,9 @@ def wait_until(condition: Callable[[], object], otherwise: str, seconds: float =
 # Two of ours.
 
 
-def test_a07_the_second_run_waits_names_the_holder_and_then_has_nothing_to_do(database: Database, folder: Folder) -> None:
+def test_a07_the_second_run_waits_names_the_holder_and_then_has_nothing_to_do(
+    database: Database, folder: Folder
+) -> None:
     with at_work(database, folder, 1.5) as holder:
         started = time.monotonic()
         result = folder.run("apply", "--lock-wait", "60", database=database)
@@ -131,7 +133,9 @@ def test_a04_the_lock_dies_with_a_killed_run_and_the_next_one_just_works(databas
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a10_a11_a_signal_rolls_back_what_is_running_and_leaves_no_lock(database: Database, folder: Folder, name: str) -> None:
+def test_a10_a11_a_signal_rolls_back_what_is_running_and_leaves_no_lock(
+    database: Database, folder: Folder, name: str
+) -> None:
     with at_work(database, folder, 30) as holder:
         holder.send_signal(getattr(signal, name))
         started = time.monotonic()

@@ -23,6 +23,11 @@ from runner.domain.url import DatabaseUrl
 from runner.errors import MaxwellError, MigrationFailed
 from runner.lock import take_postgres_lock
 
+LOST_HINT = "The connection was lost, and with it what was running; the migrations before it stay. Run it again."
+IN_DOUBT_HINT = (
+    "The connection was lost while it committed: 'maxwell-db status' says whether it did. Look before going on."
+)
+
 _TRANSACTION_ID = "SELECT txid_current()"  # by it a file is found out that ends its transaction and begins another
 DEAD_CLIENT_MILLISECONDS = 500  # after so long the server notices that a run was killed, and ends its statement
 
@@ -34,6 +39,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
     def __init__(self, url: DatabaseUrl, connection: Any) -> None:
         super().__init__(url, connection)
         self._transaction_id = 0
+        self._in_doubt = False
         with closing(connection.cursor()) as cursor:
             cursor.execute("SHOW search_path")
             self._search_path = cursor.fetchone()[0]
@@ -50,8 +56,18 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         self._transaction_id = self.execute(f"BEGIN; {self._set_timeouts()}; {_TRANSACTION_ID}").fetchone()[0]
 
     def commit(self) -> None:
-        self.execute("COMMIT")
+        try:
+            self.execute("COMMIT")
+        except psycopg2.Error:
+            self._in_doubt = bool(self.connection.closed)  # the server may have done it, and its answer be lost
+            raise
         self._in_transaction = False
+
+    def _hint(self) -> str:
+        """What is true of the database after an error, and what to do."""
+        if self._in_doubt:
+            return IN_DOUBT_HINT
+        return LOST_HINT if self.connection.closed else FAILED_HINT
 
     def rollback(self) -> None:
         self.execute("ROLLBACK")
@@ -101,7 +117,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
                 # Whole and without parameters: nothing splits it, and '%' means itself.
                 cursor.execute(script.text)
         except psycopg2.Error as error:
-            failure = postgres.statement_failed(error, script, FAILED_HINT)
+            failure = postgres.statement_failed(error, script, self._hint())
             if not self._in_transaction:
                 postgres.locate(self.connection, script, failure)  # the file has one statement, so none is run again
             raise failure from error
@@ -139,7 +155,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         """What the bookkeeping or the commit met (a deferred constraint, say) is a failure of the file too."""
         if isinstance(error, MigrationFailed):
             return error
-        failure: MigrationFailed = postgres.statement_failed(error, script, FAILED_HINT)
+        failure: MigrationFailed = postgres.statement_failed(error, script, self._hint())
         return failure
 
     def _in_the_way(self) -> str:
@@ -163,7 +179,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         """What a file SET would otherwise meet the bookkeeping, and the next file."""
         status = self.connection.info.transaction_status
         if status != (TRANSACTION_STATUS_INTRANS if self._in_transaction else TRANSACTION_STATUS_IDLE):
-            raise _transaction_ended(script)
+            raise self._transaction_ended(script)
         ours = f"; {self._set_timeouts()}; {_TRANSACTION_ID}" if self._in_transaction else ""
         row = self.execute(
             f"RESET ALL; RESET SESSION AUTHORIZATION{self._watch};"
@@ -171,7 +187,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
             {"path": self._search_path},
         ).fetchone()
         if ours and row[0] != self._transaction_id:
-            raise _transaction_ended(script)
+            raise self._transaction_ended(script)
 
     def _set_timeouts(self) -> str:
         """For the open transaction. A lock that is not had in time is given up: others queue behind us no longer."""
@@ -182,11 +198,13 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
     def _statement_milliseconds(self) -> int:
         return int(self.options.statement_timeout * 1000)
 
-
-def _transaction_ended(script: Script) -> MaxwellError:
-    return MaxwellError(
-        "the migration ended the transaction that it ran in",
-        code="TRANSACTION_ENDED",
-        hint="Part of it may be committed, without its mark. Remove COMMIT and ROLLBACK from the file.",
-        file=script.path,
-    )
+    def _transaction_ended(self, script: Script) -> MaxwellError:
+        """The file committed what stood before it in the transaction: yoyo's row, too, which is given back here."""
+        self.rollback()
+        self.leave()
+        return MaxwellError(
+            "the migration ended the transaction that it ran in",
+            code="TRANSACTION_ENDED",
+            hint="Part of it may be committed, without its mark. Remove COMMIT and ROLLBACK from the file.",
+            file=script.path,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -16,12 +17,14 @@ from runner import interruption
 from runner.backend.common import FAILED_HINT, Backend
 from runner.dialects.sqlite import BUSY_SECONDS, translate
 from runner.dialects.sqlite_guard import authorize_migration
-from runner.dialects.sqlite_objects import broken_objects
+from runner.dialects.sqlite_objects import broken_objects, missing_parents
 from runner.domain import sql
 from runner.domain.migration import Dialect, Script
 from runner.domain.url import DatabaseUrl
 from runner.errors import MigrationFailed, ViolationsFound
 from runner.lock import POLL_SECONDS, sqlite_lock
+
+_TAKES_AWAY = re.compile(r"\b(?:DROP|RENAME)\b", re.IGNORECASE)  # only such a statement leaves a key without its table
 
 
 class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
@@ -29,6 +32,7 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
     driver_module = "sqlite3"
 
     def __init__(self, url: DatabaseUrl, connection: Any) -> None:
+        self._known_missing: frozenset[tuple[str, str]] = frozenset()
         self._known_broken: dict[str, str] = {}
         self._known_orphans: Counter[tuple[Any, ...]] = Counter()
         self._changes_before = 0
@@ -78,6 +82,7 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
         super().prepare()
         self._known_orphans = self._orphans()
         self._known_broken = broken_objects(self.connection)
+        self._known_missing = missing_parents(self.connection)
 
     def run_script(self, script: Script) -> None:
         connection = self.connection
@@ -111,6 +116,8 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
         """Foreign keys were off, and SQLite looks at views and triggers only when they are used: what the migration
         orphaned or broke is found before it can be committed."""
         self._refuse_broken(script)
+        if _TAKES_AWAY.search(script.text):
+            self._refuse_missing_parents(script)
         self._refuse_orphans(script)
 
     def _refuse_broken(self, script: Script) -> None:
@@ -123,6 +130,18 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
                 file=script.path,
             )
         self._known_broken = broken
+
+    def _refuse_missing_parents(self, script: Script) -> None:
+        missing = missing_parents(self.connection)
+        for child, parent in sorted(missing - self._known_missing):
+            raise MigrationFailed(
+                f"the migration leaves {child} with a foreign key to {parent}, which is not there",
+                code="BROKEN_OBJECT",
+                hint="It was rolled back. To rebuild a table, make the new one under another name, copy, drop the old "
+                "one, and rename the new one: a RENAME of the old one takes the references along.",
+                file=script.path,
+            )
+        self._known_missing = missing
 
     def _refuse_orphans(self, script: Script) -> None:
         orphans = self._orphans()

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 
+from runner.domain.sql import tokens
+
+#: What an application brings to its own connections, and this one cannot know.
+_ELSEWHERE = ("no such function", "no such module", "no such collation sequence", "unknown tokenizer")
+
 
 def broken_objects(connection: sqlite3.Connection) -> dict[str, str]:
     """The views and the tables with triggers that cannot be used, and what SQLite says of each; nothing is run."""
@@ -17,36 +22,63 @@ def broken_objects(connection: sqlite3.Connection) -> dict[str, str]:
             try:
                 connection.execute(f"EXPLAIN {statement}").close()
             except sqlite3.OperationalError as error:
-                broken[name] = str(error)
-                break
+                if not str(error).startswith(_ELSEWHERE):
+                    broken[name] = str(error)
+                    break
     return broken
 
 
 def _uses(connection: sqlite3.Connection, name: str) -> list[str]:
     """One statement of each kind that a trigger can wait for."""
     quoted = _quote(name)
-    triggers = " ".join(
-        text.upper()
+    events = {
+        _event(text)
         for (text,) in connection.execute(
             "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (name,)
         )
-    )
+    }
     uses = [f"SELECT * FROM {quoted}"]
-    if not triggers:
+    if not events:
         return uses
     columns = [
         column
         for column, hidden in connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (name,)).fetchall()
         if not hidden
     ]
-    if "INSERT" in triggers:
+    if "INSERT" in events:
         listed = ", ".join(map(_quote, columns))
         uses.append(f"INSERT INTO {quoted} ({listed}) VALUES ({', '.join(['NULL'] * len(columns))})")
-    if "UPDATE" in triggers:
+    if "UPDATE" in events:
         uses.append(f"UPDATE {quoted} SET {', '.join(f'{_quote(column)} = NULL' for column in columns)}")
-    if "DELETE" in triggers:
+    if "DELETE" in events:
         uses.append(f"DELETE FROM {quoted}")
     return uses
+
+
+def _event(trigger: str) -> str:
+    """What a trigger waits for: the first such word after its name."""
+    words = [token for token in tokens(trigger, "sqlite") if token.kind != "comment"]
+    upper = [token.text.upper() for token in words]
+    rest = upper[upper.index("TRIGGER") + 1 :]
+    rest = rest[3:] if rest[:3] == ["IF", "NOT", "EXISTS"] else rest
+    return next((word for word in rest[1:] if word in ("DELETE", "INSERT", "UPDATE")), "")
+
+
+def missing_parents(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """Each table that refers to one which is not there, and the name that it refers to."""
+    return frozenset(
+        connection.execute(
+            """
+            SELECT child.name, key."table"
+            FROM sqlite_master AS child, pragma_foreign_key_list(child.name) AS key
+            WHERE child.type = 'table'
+              AND NOT EXISTS (
+                  SELECT 1 FROM sqlite_master AS parent
+                  WHERE parent.type = 'table' AND parent.name = key."table" COLLATE NOCASE
+              )
+            """
+        ).fetchall()
+    )
 
 
 def _quote(name: str) -> str:

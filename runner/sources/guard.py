@@ -20,7 +20,16 @@ _SUSPECT = re.compile(
 _CONTROL = {"BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"}
 _ELSEWHERE = {"ATTACH", "DETACH"}
 #: A file's own PRAGMA foreign_keys does nothing inside a transaction; these change the file or the connection under us.
-_PRAGMAS = {"FOREIGN_KEYS", "JOURNAL_MODE", "SYNCHRONOUS", "WRITABLE_SCHEMA", "LOCKING_MODE", "QUERY_ONLY"}
+_PRAGMAS = {
+    "FOREIGN_KEYS",
+    "JOURNAL_MODE",
+    "SYNCHRONOUS",
+    "WRITABLE_SCHEMA",
+    "LOCKING_MODE",
+    "QUERY_ONLY",
+    "IGNORE_CHECK_CONSTRAINTS",
+    "LEGACY_ALTER_TABLE",
+}
 
 
 def refuse_transaction_control(script: Script, dialect: Dialect, *, transactional: bool) -> None:
