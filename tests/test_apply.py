@@ -754,6 +754,7 @@ def test_a18_an_alter_behind_a_reader_gets_through_when_the_reader_ends(pg: Data
     assert tries, "the reader was over before the first try: nothing was shown"
     assert "lock timeout" in tries[0]
     assert "a long report" in tries[0], "it has to say who is in the way"
+    assert "with: " in tries[0] and "book" in tries[0].rpartition("with: ")[2], "and with which statement"
 
 
 def test_a18_a_lock_that_is_not_had_in_time_changes_nothing(pg: Database, folder: Folder) -> None:

@@ -165,14 +165,18 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         rows = self.execute(
             """
             SELECT coalesce(nullif(a.application_name, ''), 'a session'), a.pid, a.usename,
-                   to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                   to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                   left(regexp_replace(a.query, '[[:space:]]+', ' ', 'g'), 80)
             FROM pg_stat_activity AS a
             WHERE a.pid <> pg_backend_pid() AND a.datname = current_database() AND a.xact_start IS NOT NULL
               AND EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid AND l.granted AND l.relation >= 16384)
             ORDER BY a.xact_start LIMIT 3
             """
         ).fetchall()
-        held = ", ".join(f"{name}, server process {pid} of {user}, since {since}" for name, pid, user, since in rows)
+        held = ", ".join(
+            f"{name}, server process {pid} of {user}, since {since}, with: {query}"
+            for name, pid, user, since, query in rows
+        )
         return f"tables are held by {held}" if held else ""
 
     def after_script(self, script: Script) -> None:

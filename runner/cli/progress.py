@@ -39,6 +39,9 @@ class LineObserver(Observer):
     def created(self, path: Path) -> None:
         self._say(f"the database {path} was not there; it is made")
 
+    def cosmetic(self, id: str) -> None:
+        self._say(f"{id}: comments or white space differ from what was applied; 'maxwell-db repair' records it anew")
+
     def waiting(self, holder: str, seconds: float) -> None:
         self._say(f"waiting up to {seconds:.0f} s: the database is held by {holder}")
 

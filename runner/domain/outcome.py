@@ -48,6 +48,9 @@ class Observer:
     def created(self, path: Path) -> None:
         """The SQLite file was not there, and is made by this run."""
 
+    def cosmetic(self, id: str) -> None:
+        """Comments or white space of an applied file were changed since; that stops nothing."""
+
     def waiting(self, holder: str, seconds: float) -> None:
         """Another run holds the database; it is waited for, that long at most."""
 

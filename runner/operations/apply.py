@@ -23,6 +23,8 @@ def apply(project: Project, target: str, options: ApplyOptions, observer: Observ
         _pending(project.standing_or_empty(), target, options)  # what is wrong with it leaves no new file behind
     with project.connection(create=True, what="apply", observer=observer) as connection:
         standing = project.standing(connection)
+        for item in standing.in_state(State.COSMETIC):
+            observer.cosmetic(item.id)
         if not created and not standing.in_state(State.UNFINISHED) and not _pending(standing, target, options):
             return RunReport(Direction.APPLY, (), standing)
         # What looks unfinished may be at work: the lock tells.
