@@ -122,6 +122,20 @@ def test_unlock_refuses_a_live_yoyo(database: Database, notes: Folder, tmp_path:
         assert database.query("SELECT * FROM yoyo_lock") == []
 
 
+def test_unlock_refuses_what_it_may_not_see(pg: Database, notes: Folder, tmp_path: Path) -> None:
+    notes.run("apply", database=pg)
+    role = f"weak_{os.getpid()}"
+    pg.script(f"CREATE ROLE {role} LOGIN; GRANT SELECT, DELETE ON yoyo_lock TO {role}")
+    try:
+        with living_yoyo(pg, tmp_path):
+            weak = pg.url.replace("//postgres:@", f"//{role}@").replace("//postgres@", f"//{role}@")
+            assert role in weak, "the test's server is entered by another name"
+            result = maxwell_db("unlock", "--json", database=weak, sql=notes.path)
+            assert (result.exit_code, result.json()["error"]["code"]) == (5, "LOCK_HELD")
+    finally:
+        pg.script(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 def test_unlock_makes_no_database(tmp_path: Path, notes: Folder) -> None:
     result = maxwell_db("unlock", "--json", database=f"sqlite:///{tmp_path}/no.db", sql=notes.path)
     assert (result.exit_code, result.json()["error"]["code"]) == (2, "NO_SUCH_DATABASE")

@@ -40,6 +40,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         super().__init__(url, connection)
         self._transaction_id = 0
         self._in_doubt = False
+        self._file_began = False  # what fails before is not the file's fault
         with closing(connection.cursor()) as cursor:
             cursor.execute("SHOW search_path")
             self._search_path = cursor.fetchone()[0]
@@ -88,6 +89,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         pause = 0.1
         nested = self._in_transaction  # what came before in the same transaction is lost with it
         while True:
+            self._file_began = False
             try:
                 return super().run(migration, direction, before_commit)
             except (MigrationFailed, psycopg2.Error) as error:
@@ -97,6 +99,8 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
                 failure = self._as_failure(error, migration.script(direction))
                 in_the_way = self._in_the_way() if failure.sqlstate == "55P03" else ""
                 if not postgres.is_lock_trouble(failure) or left <= 0:
+                    if not self._file_began:
+                        raise _bookkeeping_failed(failure) from error
                     if failure.line is None:
                         postgres.locate(self.connection, migration.script(direction), failure)
                     failure.message += in_the_way and f"\nLOCKS: {in_the_way}"
@@ -109,6 +113,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
                 pause = min(pause * 2, 5.0)
 
     def run_script(self, script: Script) -> None:
+        self._file_began = True
         if not self._in_transaction:
             self._clear_the_way(script)
             self.execute(f"SET statement_timeout = {self._statement_milliseconds}")
@@ -212,3 +217,11 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
             hint="Part of it may be committed, without its mark. Remove COMMIT and ROLLBACK from the file.",
             file=script.path,
         )
+
+
+def _bookkeeping_failed(failure: MigrationFailed) -> MaxwellError:
+    return MaxwellError(
+        f"the bookkeeping tables cannot be written: {failure.message}",
+        code="BOOKKEEPING_FAILED",
+        hint="Nothing was changed. This role has to own _yoyo_*, yoyo_lock and _maxwell_ledger, or to write to them.",
+    )

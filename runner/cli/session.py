@@ -90,9 +90,14 @@ class Session:
         return self._url
 
     def _warn_of_password(self, url: DatabaseUrl) -> None:
-        from urllib.parse import urlsplit
+        from urllib.parse import parse_qs, urlsplit
 
-        if "database" in self.flags and url.dialect == "postgres" and urlsplit(url.text).password:
+        parts = urlsplit(url.text)
+        if (
+            "database" in self.flags
+            and url.dialect == "postgres"
+            and (parts.password or "password" in parse_qs(parts.query))
+        ):
             click.echo(
                 "warning: a password on the command line can be read by everybody on this machine; "
                 "use DATABASE_URL, PGPASSFILE or a service file",

@@ -41,6 +41,9 @@ def connect(url: DatabaseUrl, *, create: bool, read_only: bool) -> sqlite3.Conne
             timeout=BUSY_SECONDS,
             check_same_thread=False,  # another thread interrupts what this one runs
         )
+        if read_only:
+            # What the file brings along (functions in views, defaults, indexes) is somebody else's word.
+            connection.execute("PRAGMA trusted_schema = OFF")
         if tidy:
             connection.execute("PRAGMA query_only = ON")
         # Off while a migration runs: a table rebuild with them on empties the child tables.

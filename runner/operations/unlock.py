@@ -55,9 +55,11 @@ def _holder(connection: Any, project: Project, pid: int, since: str) -> str | No
             cursor.execute(
                 """
                 SELECT a.pid, a.usename, coalesce(host(a.client_addr), 'this host') FROM pg_stat_activity AS a
-                WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
-                  AND a.application_name NOT LIKE 'maxwell-db%'
-                  AND a.backend_start AT TIME ZONE 'UTC' <= (SELECT ctime FROM yoyo_lock)
+                WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+                  -- Of other roles' sessions a role may see nothing: then any of them may be the one.
+                  AND coalesce(a.backend_type, 'client backend') = 'client backend'
+                  AND coalesce(a.application_name, '') NOT LIKE 'maxwell-db%'
+                  AND coalesce(a.backend_start AT TIME ZONE 'UTC' <= (SELECT ctime FROM yoyo_lock), true)
                 """
             )
             row = cursor.fetchone()
