@@ -14,6 +14,8 @@ import click
 import pytest
 
 from runner.cli import ALIASES, COMMANDS, cli
+from tests.support.databases import sqlite_database
+from tests.support.migrations import Folder
 from tests.support.tool import ROOT, clean_environment
 
 README = (ROOT / "README.md").read_text()
@@ -100,6 +102,24 @@ def test_the_license_changelog_and_links_are_there() -> None:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+
+
+def test_the_page_s_rebuild_of_a_table_keeps_its_rows_and_its_children(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "migrations.md").read_text()
+    (rebuild,) = (text for heading, _, text, _ in _blocks(page) if heading == "Rebuilding a table on SQLite")
+    folder = Folder(tmp_path / "migrations")
+    folder.add(
+        "1_reading",
+        "CREATE TABLE probe (id INTEGER NOT NULL PRIMARY KEY);\n"
+        "CREATE TABLE reading (id INTEGER NOT NULL PRIMARY KEY, probe INTEGER, unit TEXT);\n"
+        "CREATE TABLE note (reading INTEGER REFERENCES reading (id) ON DELETE CASCADE);\n"
+        "INSERT INTO probe VALUES (1); INSERT INTO reading VALUES (7, 1, 'V'); INSERT INTO note VALUES (7);\n",
+    )
+    folder.add("2_rebuild", rebuild)
+    database = sqlite_database(tmp_path / "readings.db")
+    folder.run("apply", "--gate", database=database)
+    assert database.query("SELECT id, probe, unit FROM reading") == [(7, 1, "V")]
+    assert database.query("SELECT reading FROM note") == [(7,)]
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str, str, str]]:
