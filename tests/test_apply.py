@@ -614,6 +614,24 @@ def test_a19_an_invalid_index_is_not_taken_for_done_because_it_exists(pg: Databa
     assert pg.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'book_price'::regclass") is True
 
 
+def test_an_index_that_somebody_else_is_building_is_left_to_them(pg: Database, folder: Folder) -> None:
+    folder.run("apply", database=pg)
+    text = "CREATE INDEX CONCURRENTLY book_price ON book (price);\n"
+    folder.add("004_index", text, "DROP INDEX CONCURRENTLY book_price;\n", transactional="false")
+    with pg.connect() as connection, closing(connection.cursor()) as writer:
+        writer.execute("BEGIN; INSERT INTO book (id, author_id) VALUES (9, 1)")  # it keeps the building one waiting
+        builder = threading.Thread(target=pg.script, args=(text,))
+        builder.start()
+        while not pg.query("SELECT 1 FROM pg_stat_progress_create_index WHERE index_relid > 0"):
+            time.sleep(0.05)
+        error = folder.error("apply", database=pg, expect=1)
+        assert "being built by somebody else" in error["message"]
+        assert folder.states(pg)["004_index"] == "pending", "nothing was begun, so nothing is unfinished"
+        writer.execute("COMMIT")
+    builder.join(20)
+    assert pg.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'book_price'::regclass") is True
+
+
 def test_a_failed_rollback_outside_a_transaction_is_unfinished_too(pg: Database, folder: Folder) -> None:
     folder.add(
         "004",

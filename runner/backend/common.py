@@ -7,14 +7,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from yoyo.migrations import Migration as YoyoMigration
 from yoyo.migrations import default_migration_table
 
 from runner import ledger
-from runner.backend.records import Records
+from runner.backend.records import PRESENT_ROW, Records, utc_now
 from runner.backend.steps import SqlMigration
 from runner.dialects import tables
 from runner.domain.migration import Dialect, Migration, Script
@@ -130,10 +129,11 @@ class Backend(Records):
     def _run_alone(self, migration: SqlMigration, direction: Direction) -> Outcome:
         """One statement that cannot run in a transaction. A row before it tells of it if the run dies inside."""
         started = time.perf_counter()
+        self.clear_the_way(migration.script(direction))
         with self.transaction():
             self.enter()
             journal = self.ledger_row(migration.migration, "unfinished", None, None)
-            journal |= {"log_id": str(uuid.uuid1()), "at_utc": datetime.now(UTC).replace(tzinfo=None)}
+            journal |= {"log_id": str(uuid.uuid1()), "at_utc": utc_now()}
             self.insert_ledger(journal)
             self.leave()
         try:
@@ -165,8 +165,7 @@ class Backend(Records):
             self.enter()
             self.execute(
                 f"UPDATE {ledger.LEDGER} SET {', '.join(f'{column} = :{column}' for column in columns)}"
-                " WHERE operation = 'apply' AND migration_id = :id"
-                " AND at_utc = (SELECT applied_at_utc FROM _yoyo_migration WHERE migration_id = :id)",
+                f" WHERE {PRESENT_ROW}",
                 {column: row[column] for column in columns} | {"id": migration.id},
             )
             self.leave()
@@ -208,7 +207,7 @@ class Backend(Records):
     def _take_yoyo_row(self) -> int | None:
         """None: taken. Else the pid that has it."""
         # What was inserted counts, and not whose pid it is: containers give the same few to everybody.
-        row = {"when": datetime.now(UTC).replace(tzinfo=None), "pid": os.getpid()}
+        row = {"when": utc_now(), "pid": os.getpid()}
         insert = f"INSERT INTO {self.lock_table_quoted} (locked, ctime, pid) VALUES (1, :when, :pid)"
         while self.execute(f"{insert} ON CONFLICT DO NOTHING", row).rowcount != 1:
             holders = self.execute(f"SELECT pid FROM {self.lock_table_quoted}").fetchall()
@@ -230,6 +229,9 @@ class Backend(Records):
     def after_script(self, script: Script) -> None:
         """See that the file left transaction and session as they were."""
         raise NotImplementedError
+
+    def clear_the_way(self, script: Script) -> None:
+        """Before a statement outside a transaction is begun: take away what an earlier try of it left."""
 
     def left_nothing(self, failure: MigrationFailed, script: Script) -> bool:
         """Is it sure that a statement which failed outside a transaction has left nothing, or nothing any more?"""

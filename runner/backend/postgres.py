@@ -115,7 +115,6 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
     def run_script(self, script: Script) -> None:
         self._file_began = True
         if not self._in_transaction:
-            self._clear_the_way(script)
             self.execute(f"SET statement_timeout = {self._statement_milliseconds}")
         try:
             with closing(self.connection.cursor()) as cursor:
@@ -127,7 +126,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
                 postgres.locate(self.connection, script, failure)  # the file has one statement, so none is run again
             raise failure from error
 
-    def _clear_the_way(self, script: Script) -> None:
+    def clear_the_way(self, script: Script) -> None:
         """Drop the invalid index that an earlier try left: it would be in the way, or be taken for done."""
         index = concurrent_index(script.text)
         if index is None or index.verb == "DROP":

@@ -15,6 +15,12 @@ from runner.domain.migration import Migration
 from runner.domain.outcome import Direction
 from runner.identity import user_and_host
 
+#: The row of the present apply of a migration: its time is the mark's.
+PRESENT_ROW = (
+    "operation = 'apply' AND migration_id = :id"
+    " AND at_utc = (SELECT applied_at_utc FROM _yoyo_migration WHERE migration_id = :id)"
+)
+
 
 class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
     """yoyo's records, written by yoyo, and ours beside them."""
@@ -31,7 +37,7 @@ class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
             "migration_hash": migration.hash if migration else None,
             "username": user,
             "hostname": host,
-            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
+            "created_at_utc": utc_now(),
             "operation": operation,
         }
 
@@ -46,7 +52,7 @@ class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
         else:
             self.unmark_one(migration, log=False)
             self.log_migration(migration, "rollback")
-            self.insert_ledger(row | {"log_id": self._log_id, "at_utc": datetime.now(UTC).replace(tzinfo=None)})
+            self.insert_ledger(row | {"log_id": self._log_id, "at_utc": utc_now()})
 
     def ledger_row(
         self, migration: Migration, operation: str, milliseconds: float | None, passed: bool | None
@@ -79,8 +85,7 @@ class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
         with self.transaction():
             for id in ids:
                 self.execute(
-                    f"UPDATE {ledger.LEDGER} SET verify = :verify WHERE operation = 'apply' AND migration_id = :id"
-                    " AND at_utc = (SELECT applied_at_utc FROM _yoyo_migration WHERE migration_id = :id)",
+                    f"UPDATE {ledger.LEDGER} SET verify = :verify WHERE {PRESENT_ROW}",
                     {"verify": "passed" if passed else "failed", "id": id},
                 )
 
@@ -98,3 +103,8 @@ class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
                 self.execute(
                     f"DELETE FROM {ledger.LEDGER} WHERE operation = 'unfinished' AND migration_id = :id", {"id": id}
                 )
+
+
+def utc_now() -> datetime:
+    """The time as yoyo keeps it: UTC, and without saying so."""
+    return datetime.now(UTC).replace(tzinfo=None)

@@ -14,12 +14,14 @@ from typing import Any
 from yoyo.backends.core.sqlite3 import SQLiteBackend
 
 from runner import interruption
-from runner.backend.common import FAILED_HINT, Backend
+from runner.backend.common import FAILED_HINT, Backend, BeforeCommit
+from runner.backend.steps import SqlMigration
 from runner.dialects.sqlite import BUSY_SECONDS, translate
 from runner.dialects.sqlite_guard import authorize_migration
 from runner.dialects.sqlite_objects import broken_objects, missing_parents
 from runner.domain import sql
 from runner.domain.migration import Dialect, Script
+from runner.domain.outcome import Direction, Outcome
 from runner.domain.url import DatabaseUrl
 from runner.errors import MigrationFailed, ViolationsFound
 from runner.lock import POLL_SECONDS, sqlite_lock
@@ -32,6 +34,8 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
     driver_module = "sqlite3"
 
     def __init__(self, url: DatabaseUrl, connection: Any) -> None:
+        # What was wrong before does not count against a migration.
+        self._looked = False
         self._known_missing: frozenset[tuple[str, str]] = frozenset()
         self._known_broken: dict[str, str] = {}
         self._known_orphans: Counter[tuple[Any, ...]] = Counter()
@@ -78,11 +82,14 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
         with sqlite_lock(self.url.path, what, self.options.lock_wait, self.observer.waiting):
             yield
 
-    def prepare(self) -> None:
-        super().prepare()
-        self._known_orphans = self._orphans()
-        self._known_broken = broken_objects(self.connection)
-        self._known_missing = missing_parents(self.connection)
+    def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit) -> Outcome:
+        if not self._looked:
+            # Once, and only for a run that has something to do: it reads every foreign key of the database.
+            self._known_orphans = self._orphans()
+            self._known_broken = broken_objects(self.connection)
+            self._known_missing = missing_parents(self.connection)
+            self._looked = True
+        return super().run(migration, direction, before_commit)
 
     def run_script(self, script: Script) -> None:
         connection = self.connection

@@ -65,7 +65,7 @@ def _pending(standing: Standing, target: str, options: ApplyOptions) -> tuple[Mi
         raise UsageError(
             "apply does not go down to base", code="WRONG_DIRECTION", hint="Use 'maxwell-db rollback base'."
         )
-    return tuple(item for item in up_to(standing.pending, last) if item.state in (State.PENDING, State.OUT_OF_ORDER))
+    return up_to(standing.pending, last)
 
 
 def _file(item: MigrationStatus) -> Migration:

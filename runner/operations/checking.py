@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ class Checker:
         self._connection = connection
         self._dialect: Dialect = dialect
         self._checks = checks
-        self.before = self._verify(snapshot=True)
+        self.before = self._verify(snapshot=True, before=None)
 
     def check(
         self, direction: Direction, expect_row_loss: Collection[str], *, in_transaction: bool
     ) -> tuple[VerifyReport, VerifyReport]:
         """The whole report, and the part of it that is new since ``before``; rows that vanished are part of both."""
-        report = self._verify(snapshot=not in_transaction)
+        report = self._verify(snapshot=not in_transaction, before=self.before)
         loss = row_loss(self.before.counts, report.counts, direction, expect_row_loss)
         report = replace(report, checks=(*report.checks, loss))
         return report, report.new_since(self.before)
@@ -40,13 +40,12 @@ class Checker:
         """What the next report is measured against."""
         self.before = report
 
-    def _verify(self, *, snapshot: bool) -> VerifyReport:
-        before = getattr(self, "before", None)
+    def _verify(self, *, snapshot: bool, before: VerifyReport | None) -> VerifyReport:
         return verify(self._connection, self._dialect, checks_dirs=self._checks, snapshot=snapshot, before=before)
 
 
 def row_loss(
-    before: dict[str, int] | Any, after: dict[str, int] | Any, direction: Direction, expected: Collection[str]
+    before: Mapping[str, int], after: Mapping[str, int], direction: Direction, expected: Collection[str]
 ) -> CheckResult:
     """Rows that vanished from a table without the migration saying so, as the result of a check.
 
