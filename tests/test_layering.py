@@ -16,7 +16,7 @@ LAYERS = (
     {"__init__", "errors", "identity"},
     {"domain", "config", "interruption"},
     {"sources", "dialects", "rules", "lock"},
-    {"ledger"},
+    {"ledger", "catalog", "scratch"},
     {"backend"},
     {"operations"},
     {"cli"},

@@ -1,0 +1,51 @@
+"""The schema that migrations make: found out by applying them to a scratch database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from typing import Any
+
+from runner.backend import as_yoyo, open_backend
+from runner.catalog import Catalog, read_catalog
+from runner.dialects import connect
+from runner.domain.migration import Migration
+from runner.domain.outcome import Direction
+from runner.domain.url import DatabaseUrl
+from runner.errors import MaxwellError
+from runner.interruption import watched
+from runner.operations.project import Project
+from runner.scratch import scratch_database
+
+
+def catalog_of(project: Project, ids: Collection[str], *, scratch: str | None = None) -> Catalog:
+    """The schema that the project's migrations of these ids make, oldest first, on an empty database.
+
+    The project's database is not touched. ``scratch`` names a server for it; see scratch_database.
+    """
+    return catalog_made_by(
+        project.url, [migration for migration in project.migrations if migration.id in ids], scratch=scratch
+    )
+
+
+def catalog_made_by(like: DatabaseUrl, migrations: Sequence[Migration], *, scratch: str | None = None) -> Catalog:
+    """The schema that these migrations make. An error of one of them says that it happened on a scratch database."""
+    with (
+        scratch_database(like, scratch=scratch) as url,
+        closing(connect(url, what="scratch")) as connection,
+        watched(connection),
+    ):
+        build(url, connection, migrations)
+        return read_catalog(connection, url.dialect)
+
+
+def build(url: DatabaseUrl, connection: Any, migrations: Sequence[Migration]) -> None:
+    """Apply migrations to an empty scratch database, in the order that they are given, without checks."""
+    backend = open_backend(url, connection)
+    try:
+        backend.prepare()
+        for migration in as_yoyo(migrations):
+            backend.run(migration, Direction.APPLY, lambda: None)
+    except MaxwellError as error:
+        error.hint = f"This happened on a scratch database; yours was not touched. {error.hint or ''}".rstrip()
+        raise

