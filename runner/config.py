@@ -33,6 +33,7 @@ KEYS = frozenset(
         "no-verify",
         "quiet",
         "sample",
+        "scratch",
         "single-transaction",
         "sql",
         "statement-timeout",

@@ -63,6 +63,8 @@ def differences(expected: Catalog, found: Catalog) -> tuple[Difference, ...]:
         one, other = wanted.get(key), there.get(key)
         if key.kind == COLUMN_ORDER:
             one, other = _common_order(one, other)
+        elif key.kind == "table" and (one is None or other is None):
+            one, other = one and _whole(expected, key.name), other and _whole(found, key.name)
         if one == other or (key.owner and key.owner in (lost if other is None else new if one is None else ())):
             continue
         problem: Problem = "missing" if other is None else "unexpected" if one is None else "different"
@@ -74,6 +76,13 @@ def fingerprint(catalog: Catalog) -> str:
     """SHA-256, in hex, of a canonical text: equal for equal catalogs, whatever order their objects were made in."""
     lines = sorted(f"{key.kind}\0{key.name}\0{sql}" for key, sql in _objects(catalog))
     return sha256("\n".join([catalog.dialect, *lines]).encode()).hexdigest()
+
+
+def _whole(catalog: Catalog, name: str) -> str:
+    """A table with its columns, where all of it is missing or unexpected."""
+    table = next(table for table in catalog.tables if sql_name(table.name) == name)
+    columns = ", ".join(f"{sql_name(column.name)} {column.sql}".rstrip() for column in table.columns)
+    return " ".join(filter(None, (table.kind, f"({columns})", table.options)))
 
 
 def _common_order(one: str | None, other: str | None) -> tuple[str | None, str | None]:

@@ -18,6 +18,7 @@ from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, MaxwellErro
 #: Where each command is; an alias is another name of the same one.
 COMMANDS = {
     "apply": ("runner.cli.changing", "apply"),
+    "drift": ("runner.cli.rehearsing", "drift"),
     "history": ("runner.cli.inspecting", "history"),
     "repair": ("runner.cli.mending", "repair"),
     "rollback": ("runner.cli.changing", "rollback"),

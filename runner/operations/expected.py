@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 from runner.backend import as_yoyo, open_backend
@@ -30,13 +30,20 @@ def catalog_of(project: Project, ids: Collection[str], *, scratch: str | None = 
 
 def catalog_made_by(like: DatabaseUrl, migrations: Sequence[Migration], *, scratch: str | None = None) -> Catalog:
     """The schema that these migrations make. An error of one of them says that it happened on a scratch database."""
+    with built(like, migrations, scratch=scratch) as connection:
+        return read_catalog(connection, like.dialect)
+
+
+@contextmanager
+def built(like: DatabaseUrl, migrations: Sequence[Migration], *, scratch: str | None = None) -> Iterator[Any]:
+    """A connection to a scratch database to which these migrations were applied."""
     with (
         scratch_database(like, scratch=scratch) as url,
         closing(connect(url, what="scratch")) as connection,
         watched(connection),
     ):
         build(url, connection, migrations)
-        return read_catalog(connection, url.dialect)
+        yield connection
 
 
 def build(url: DatabaseUrl, connection: Any, migrations: Sequence[Migration]) -> None:
