@@ -18,6 +18,7 @@ EXIT_PENDING = 3
 EXIT_VIOLATIONS = 4
 EXIT_LOCKED = 5
 EXIT_HISTORY = 6
+EXIT_BACKUP = 7
 EXIT_UNFINISHED = 8
 EXIT_INTERRUPTED = 130
 
@@ -119,6 +120,12 @@ class ViolationsFound(MaxwellError):
 
     exit_code = EXIT_VIOLATIONS
     report: VerifyReport | None = None  # all that the checks found, where they ran
+
+
+class BackupFailed(MaxwellError):
+    """There is no backup, or it cannot be restored; the database is as it was."""
+
+    exit_code = EXIT_BACKUP
 
 
 class Interrupted(MaxwellError):

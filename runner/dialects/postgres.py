@@ -122,6 +122,11 @@ def _place(failure: MigrationFailed, script: Script, offset: int) -> None:
             failure.statement = statement.text
 
 
+def connection_arguments(url: DatabaseUrl) -> dict[str, Any]:
+    """What libpq is told of a database, the password among it: host, port, dbname, user, sslmode ..."""
+    return dict(parse_dsn(_dsn(url)[0]))
+
+
 def _dsn(url: DatabaseUrl) -> tuple[str, str | None]:
     """libpq's connection string, and the schema, which libpq does not know."""
     from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
