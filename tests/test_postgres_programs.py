@@ -50,7 +50,7 @@ def test_where_all_are_too_old_each_is_named_and_what_to_install(bins: Path) -> 
 
 def test_a_folder_that_is_named_is_the_only_one_looked_at(bins: Path) -> None:
     assert find("pg_dump", 140000, bins / "14.9").version == 140009
-    with pytest.raises(BackupFailed, match="14.9"):
+    with pytest.raises(BackupFailed, match=r"14\.9"):
         find("pg_dump", 160000, bins / "14.9")
 
 

