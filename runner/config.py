@@ -27,6 +27,7 @@ KEYS = frozenset(
         "ddl-lock-try",
         "fail-on",
         "gate",
+        "ignore",
         "json",
         "lock-wait",
         "no-color",
@@ -36,7 +37,9 @@ KEYS = frozenset(
         "scratch",
         "single-transaction",
         "sql",
+        "squawk",
         "statement-timeout",
+        "strict",
         "verbose",
     }
 )

@@ -20,6 +20,7 @@ COMMANDS = {
     "apply": ("runner.cli.changing", "apply"),
     "drift": ("runner.cli.rehearsing", "drift"),
     "history": ("runner.cli.inspecting", "history"),
+    "lint": ("runner.cli.reviewing", "lint"),
     "repair": ("runner.cli.mending", "repair"),
     "rollback": ("runner.cli.changing", "rollback"),
     "stamp": ("runner.cli.changing", "stamp"),

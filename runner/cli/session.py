@@ -117,8 +117,13 @@ class Session:
         from runner.operations.project import Project
 
         self.read_json_setting()
+        return Project(self.url, self.sql, checks)
+
+    @property
+    def sql(self) -> Path:
+        """The folder of the migrations."""
         given = self._value("sql")
-        return Project(self.url, Path(str(given)) if given else _default_sql(), checks)
+        return Path(str(given)) if given else _default_sql()
 
     def read_json_setting(self) -> None:
         """Environment and file may ask for JSON too."""

@@ -40,6 +40,7 @@ class Migration:
     revision: str | None = None
     irreversible: str | None = None  # the reason
     expect_row_loss: frozenset[str] = frozenset()
+    dialects: frozenset[str] = frozenset()  # the only ones that have it, on purpose; empty: all
 
     @property
     def reversible(self) -> bool:

@@ -17,7 +17,7 @@ from runner.errors import FolderError, UsageError
 from runner.sources.guard import refuse_transaction_control
 from runner.sources.header import read_header, refuse_directives
 from runner.sources.order import check_order, check_unique
-from runner.sources.refusal import refusal
+from runner.sources.refusal import Refuse, refusal, stop
 
 APPLY, ROLLBACK = ".sql", ".rollback.sql"
 
@@ -50,27 +50,33 @@ def dialect_folder(root: Path, dialect: Dialect) -> Path:
     return root
 
 
-def read_folder(folder: Path, dialect: Dialect) -> tuple[Migration, ...]:
-    """Every migration of a dialect folder, oldest first. FolderError for whatever could be misunderstood."""
-    applies, rollbacks = _pairs(folder)
-    migrations = tuple(_read_pair(folder, id, dialect, has_rollback=id in rollbacks) for id in sorted(applies))
+def read_folder(folder: Path, dialect: Dialect, refuse: Refuse = stop) -> tuple[Migration, ...]:
+    """Every migration of a dialect folder, oldest first. FolderError for whatever could be misunderstood.
+
+    Where ``refuse`` lets problems pass, what can be read is returned without what cannot.
+    """
+    applies, rollbacks = _pairs(folder, refuse)
+    pairs = (_read_pair(folder, id, dialect, refuse, has_rollback=id in rollbacks) for id in sorted(applies))
+    migrations = tuple(pair for pair in pairs if pair is not None)
     for id in sorted(rollbacks - applies):
-        raise refusal(
-            folder / f"{id}{ROLLBACK}",
-            "ORPHAN_ROLLBACK",
-            f"a rollback without its migration {id}{APPLY}",
-            "Add the migration, or remove the rollback.",
+        refuse(
+            refusal(
+                folder / f"{id}{ROLLBACK}",
+                "ORPHAN_ROLLBACK",
+                f"a rollback without its migration {id}{APPLY}",
+                "Add the migration, or remove the rollback.",
+            )
         )
-    if not migrations:
+    if not applies:
         raise FolderError(
             f"no migrations in {folder}", code="NO_MIGRATIONS", hint="Name another folder with --sql DIR."
         )
-    check_order(migrations)
-    check_unique(migrations)
+    check_order(migrations, applies, refuse)
+    check_unique(migrations, refuse)
     return migrations
 
 
-def _pairs(folder: Path) -> tuple[set[str], set[str]]:
+def _pairs(folder: Path, refuse: Refuse) -> tuple[set[str], set[str]]:
     """The ids of the apply files and of the rollback files; one look at the folder."""
     applies: set[str] = set()
     rollbacks: set[str] = set()
@@ -86,59 +92,81 @@ def _pairs(folder: Path) -> tuple[set[str], set[str]]:
             continue  # .gitkeep, .DS_Store and an editor's swap files: yoyo does not see them either
         if not entry.is_file(follow_symlinks=False):
             kind = "a link" if entry.is_symlink() else "a folder" if entry.is_dir() else "not a regular file"
-            raise refusal(path, "UNEXPECTED_FILE", f"{kind} among the migrations", "Move it out of this folder.")
+            refuse(refusal(path, "UNEXPECTED_FILE", f"{kind} among the migrations", "Move it out of this folder."))
+            continue
         if name.endswith(".py"):
-            raise refusal(
-                path,
-                "PYTHON_MIGRATION",
-                "a Python file among the migrations: yoyo would execute it",
-                "Write the migration in SQL, and move everything else out of this folder.",
+            refuse(
+                refusal(
+                    path,
+                    "PYTHON_MIGRATION",
+                    "a Python file among the migrations: yoyo would execute it",
+                    "Write the migration in SQL, and move everything else out of this folder.",
+                )
             )
+            continue
         is_rollback = name.endswith(ROLLBACK)
         id = name.removesuffix(ROLLBACK if is_rollback else APPLY)
         if not name.endswith(APPLY) or not _ID.fullmatch(id):
-            raise refusal(
-                path,
-                "UNEXPECTED_FILE",
-                "not a migration's name, and yoyo would pass it over or misread it",
-                "A migration is NAME.sql and NAME.rollback.sql; NAME has letters, digits, '_', '-', '.' and '+'.",
+            refuse(
+                refusal(
+                    path,
+                    "UNEXPECTED_FILE",
+                    "not a migration's name, and yoyo would pass it over or misread it",
+                    "A migration is NAME.sql and NAME.rollback.sql; NAME has letters, digits, '_', '-', '.' and '+'.",
+                )
             )
+            continue
         if id.startswith("post-apply"):
-            raise refusal(
-                path,
-                "UNEXPECTED_FILE",
-                "a hook of yoyo's among the migrations",
-                "Keep hooks in a folder of their own and name it as a second source in yoyo.ini.",
+            refuse(
+                refusal(
+                    path,
+                    "UNEXPECTED_FILE",
+                    "a hook of yoyo's among the migrations",
+                    "Keep hooks in a folder of their own and name it as a second source in yoyo.ini.",
+                )
             )
+            continue
         (rollbacks if is_rollback else applies).add(id)
     return applies, rollbacks
 
 
-def _read_pair(folder: Path, id: str, dialect: Dialect, *, has_rollback: bool) -> Migration:
-    apply = _read_script(folder / f"{id}{APPLY}", dialect)
-    header = read_header(apply, dialect)
+def _read_pair(folder: Path, id: str, dialect: Dialect, refuse: Refuse, *, has_rollback: bool) -> Migration | None:
+    try:
+        apply = _read_script(folder / f"{id}{APPLY}", dialect)
+    except FolderError as problem:
+        refuse(problem)
+        return None
+    header = read_header(apply, dialect, refuse)
     rollback = None
     if has_rollback:
-        rollback = _read_script(folder / f"{id}{ROLLBACK}", dialect)
-        refuse_directives(rollback, dialect)
+        try:
+            rollback = _read_script(folder / f"{id}{ROLLBACK}", dialect)
+        except FolderError as problem:
+            refuse(problem)
+        else:
+            refuse_directives(rollback, dialect, refuse)
         if header.irreversible:
-            raise refusal(
-                rollback.path,
-                "BAD_DIRECTIVE",
-                f"a rollback file, though {id}{APPLY} says that it is irreversible",
-                "Remove the file, or the line '-- irreversible:'.",
+            refuse(
+                refusal(
+                    folder / f"{id}{ROLLBACK}",
+                    "BAD_DIRECTIVE",
+                    f"a rollback file, though {id}{APPLY} says that it is irreversible",
+                    "Remove the file, or the line '-- irreversible:'.",
+                )
             )
     elif not header.irreversible:
-        raise refusal(
-            apply.path,
-            "MISSING_ROLLBACK",
-            f"{id}{ROLLBACK} is missing",
-            "Write it; or say in the header why there is no way back: '-- irreversible: reason'.",
+        refuse(
+            refusal(
+                apply.path,
+                "MISSING_ROLLBACK",
+                f"{id}{ROLLBACK} is missing",
+                "Write it; or say in the header why there is no way back: '-- irreversible: reason'.",
+            )
         )
     for script in filter(None, (apply, rollback)):
-        refuse_transaction_control(script, dialect, transactional=header.transactional)
+        refuse_transaction_control(script, dialect, refuse, transactional=header.transactional)
         if not header.transactional:
-            _refuse_several_statements(script, dialect)
+            _refuse_several_statements(script, dialect, refuse)
     return Migration(
         id=id,
         dialect=dialect,
@@ -150,6 +178,7 @@ def _read_pair(folder: Path, id: str, dialect: Dialect, *, has_rollback: bool) -
         revision=header.revision,
         irreversible=header.irreversible,
         expect_row_loss=header.expect_row_loss,
+        dialects=header.dialects,
     )
 
 
@@ -194,13 +223,15 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
     return Script(path, text)
 
 
-def _refuse_several_statements(script: Script, dialect: Dialect) -> None:
+def _refuse_several_statements(script: Script, dialect: Dialect, refuse: Refuse) -> None:
     found = list(statements(script.text, dialect))
     if len(found) > 1:
-        raise refusal(
-            script.path,
-            "NOT_ONE_STATEMENT",
-            f"runs outside a transaction and has {len(found)} statements: it could be left half done",
-            "Keep exactly one statement in it, and give each other one a migration of its own.",
-            line_of(script.text, found[1].start),
+        refuse(
+            refusal(
+                script.path,
+                "NOT_ONE_STATEMENT",
+                f"runs outside a transaction and has {len(found)} statements: it could be left half done",
+                "Keep exactly one statement in it, and give each other one a migration of its own.",
+                line_of(script.text, found[1].start),
+            )
         )

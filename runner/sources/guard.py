@@ -8,6 +8,7 @@ from itertools import pairwise
 from runner.domain.migration import Dialect, Script
 from runner.domain.sql import first_words, line_of, statements, tokens
 from runner.errors import FolderError
+from runner.sources.refusal import Refuse, stop
 
 # A quick look for a word that could matter; only then are the statements told apart.
 _SUSPECT = re.compile(
@@ -32,7 +33,7 @@ _PRAGMAS = {
 }
 
 
-def refuse_transaction_control(script: Script, dialect: Dialect, *, transactional: bool) -> None:
+def refuse_transaction_control(script: Script, dialect: Dialect, refuse: Refuse = stop, *, transactional: bool) -> None:
     """A migration is one transaction, the runner's: a file that ends it, or leaves it, could not be taken back.
 
     One that runs outside a transaction may do what cannot be done inside one, and still not begin or end one.
@@ -42,13 +43,15 @@ def refuse_transaction_control(script: Script, dialect: Dialect, *, transactiona
     for statement in statements(script.text, dialect):
         problem = _problem(statement.text, dialect, transactional)
         if problem:
-            raise FolderError(
-                problem[0],
-                code="FORBIDDEN_STATEMENT",
-                hint=problem[1],
-                file=script.path,
-                line=line_of(script.text, statement.start),
-                statement=statement.text,
+            refuse(
+                FolderError(
+                    problem[0],
+                    code="FORBIDDEN_STATEMENT",
+                    hint=problem[1],
+                    file=script.path,
+                    line=line_of(script.text, statement.start),
+                    statement=statement.text,
+                )
             )
 
 

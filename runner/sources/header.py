@@ -7,22 +7,23 @@ error, because a directive that is silently lost means a wrong order, or an inde
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.domain.migration import VERSION, Dialect, Script
 from runner.domain.sql import line_of, tokens
-from runner.errors import FolderError
-from runner.sources.refusal import refusal
+from runner.sources.refusal import Refuse, refusal, stop
 
-KEYS = ("depends", "transactional", "version", "revision", "irreversible", "dialects", "expect-row-loss")
+KEYS = ("depends", "transactional", "version", "revision", "irreversible", "dialects", "expect-row-loss", "lint-ignore")
+#: These are for a reviewer alone: they may stand before any statement, in a rollback file too, and say several things.
+_REMARKS = ("lint-ignore",)
 
 # What yoyo's reader takes for a directive, we do too: white space before the dashes, none after the colon. Of another
 # key, white space after the colon tells it from a URL.
 _DIRECTIVE = re.compile(rf"\s*--\s*(?:({'|'.join(KEYS)})\s*:\s*(.*)|([A-Za-z][\w-]*)\s*:(?:\s.*)?)$")
 _BLANK_OR_COMMENT = re.compile(r"\s*(?:--.*)?$")
-_KNOWN_ANYWHERE = re.compile(rf"--\s*(?:{'|'.join(KEYS)})\s*:", re.IGNORECASE)
+_KNOWN_ANYWHERE = re.compile(rf"--\s*(?:{'|'.join(key for key in KEYS if key not in _REMARKS)})\s*:", re.IGNORECASE)
 _REVISION = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
@@ -36,10 +37,14 @@ class Header:
     revision: str | None
     irreversible: str | None
     expect_row_loss: frozenset[str]
+    dialects: frozenset[str]  # those that the line names; empty: all
 
 
-def read_header(script: Script, dialect: Dialect) -> Header:
-    """The header of an apply file. FolderError names file and line of what is unknown, misplaced or malformed."""
+def read_header(script: Script, dialect: Dialect, refuse: Refuse = stop) -> Header:
+    """The header of an apply file. FolderError names file and line of what is unknown, misplaced or malformed.
+
+    What ``refuse`` lets pass is left out.
+    """
     values: dict[str, tuple[str, int]] = {}
     offset = 0
     for number, line in enumerate(_lines(script.text), 1):
@@ -51,22 +56,26 @@ def read_header(script: Script, dialect: Dialect) -> Header:
             continue
         key, value, unknown = match.groups()
         if unknown:
-            raise refusal(script.path, "UNKNOWN_DIRECTIVE", *_unknown(unknown), number)
+            refuse(refusal(script.path, "UNKNOWN_DIRECTIVE", *_unknown(unknown), number))
+            continue
+        if key in _REMARKS:
+            continue
         value = value.strip()
         if not value:
-            raise refusal(
-                script.path, "BAD_DIRECTIVE", f"'{key}' has no value", "Write one, or remove the line.", number
-            )
+            problem, cure = f"'{key}' has no value", "Write one, or remove the line."
+            refuse(refusal(script.path, "BAD_DIRECTIVE", problem, cure, number))
+            continue
         if key in values and key != "depends":
-            raise refusal(script.path, "BAD_DIRECTIVE", f"'{key}' is given twice", "Keep one of the lines.", number)
+            problem, cure = f"'{key}' is given twice", "Keep one of the lines."
+            refuse(refusal(script.path, "BAD_DIRECTIVE", problem, cure, number))
         values[key] = (f"{values[key][0]} {value}" if key in values else value, number)
-    _refuse_late_directives(script, offset, dialect)
-    return _header(script.path, values, dialect)
+    _refuse_late_directives(script, offset, dialect, refuse)
+    return _header(script.path, values, dialect, refuse)
 
 
-def refuse_directives(script: Script, dialect: Dialect) -> None:
+def refuse_directives(script: Script, dialect: Dialect, refuse: Refuse = stop) -> None:
     """A rollback file has no directives: yoyo ignores them there, so they cannot mean anything."""
-    _refuse_late_directives(script, 0, dialect)
+    _refuse_late_directives(script, 0, dialect, refuse)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -79,37 +88,39 @@ def _lines(text: str) -> Iterator[str]:
         start = end + 1
 
 
-def _header(path: Path, values: Mapping[str, tuple[str, int]], dialect: Dialect) -> Header:
-    def bad(key: str, problem: str, cure: str) -> FolderError:
-        return refusal(path, "BAD_DIRECTIVE", f"'{key}: {values[key][0]}': {problem}", cure, values[key][1])
+def _header(path: Path, values: dict[str, tuple[str, int]], dialect: Dialect, refuse: Refuse) -> Header:
+    def bad(key: str, problem: str, cure: str) -> None:
+        refuse(refusal(path, "BAD_DIRECTIVE", f"'{key}: {values[key][0]}': {problem}", cure, values[key][1]))
+        del values[key]
 
     def words(key: str) -> tuple[str, ...]:
         return tuple(values[key][0].split()) if key in values else ()
 
     transactional = values.get("transactional", ("true", 0))[0].lower()
     if transactional not in ("true", "false"):
-        raise bad("transactional", "neither true nor false", "Write 'true' or 'false'; plain yoyo knows no other word.")
+        bad("transactional", "neither true nor false", "Write 'true' or 'false'; plain yoyo knows no other word.")
     if "version" in values and not VERSION.fullmatch(values["version"][0]):
-        raise bad("version", "not a version", "Write numbers with dots between them, such as 1.2.0.")
+        bad("version", "not a version", "Write numbers with dots between them, such as 1.2.0.")
     if "revision" in values and not _REVISION.fullmatch(values["revision"][0]):
-        raise bad("revision", "not a single word", "Write one word, such as 005_add_timeline.")
+        bad("revision", "not a single word", "Write one word, such as 005_add_timeline.")
     if "dialects" in values:
         named = {word.strip(",") for word in words("dialects")}
         if not named <= {"sqlite", "postgres"}:
-            raise bad("dialects", "unknown dialect", "The dialects are sqlite and postgres.")
-        if dialect not in named:
-            raise bad("dialects", f"but the file is in the {dialect} folder", "Move the file, or correct the line.")
+            bad("dialects", "unknown dialect", "The dialects are sqlite and postgres.")
+        elif dialect not in named:
+            bad("dialects", f"but the file is in the {dialect} folder", "Move the file, or correct the line.")
     return Header(
         depends=words("depends"),
-        transactional=transactional == "true",
+        transactional=transactional != "false",
         version=values["version"][0] if "version" in values else None,
         revision=values["revision"][0] if "revision" in values else None,
         irreversible=values["irreversible"][0] if "irreversible" in values else None,
         expect_row_loss=frozenset(word.strip(",") for word in words("expect-row-loss")),
+        dialects=frozenset(word.strip(",") for word in words("dialects")),
     )
 
 
-def _refuse_late_directives(script: Script, offset: int, dialect: Dialect) -> None:
+def _refuse_late_directives(script: Script, offset: int, dialect: Dialect, refuse: Refuse) -> None:
     if not _KNOWN_ANYWHERE.search(script.text, offset):
         return
     # It may stand inside a literal or a function's body, or speak of the column before it; only a comment without any
@@ -121,12 +132,14 @@ def _refuse_late_directives(script: Script, offset: int, dialect: Dialect) -> No
         elif _KNOWN_ANYWHERE.match(token.text) and (code_end == 0 or "\n" in text[code_end : token.start]):
             word = token.text.strip("- ").split(":")[0].strip()
             where = "in a rollback file" if offset == 0 else "after the first statement"
-            raise refusal(
-                script.path,
-                "MISPLACED_DIRECTIVE",
-                f"the directive '{word}' stands {where}, where yoyo does not read it",
-                "Move it into the header of the apply file, above everything but other '--' lines.",
-                line_of(script.text, offset + token.start),
+            refuse(
+                refusal(
+                    script.path,
+                    "MISPLACED_DIRECTIVE",
+                    f"the directive '{word}' stands {where}, where yoyo does not read it",
+                    "Move it into the header of the apply file, above everything but other '--' lines.",
+                    line_of(script.text, offset + token.start),
+                )
             )
 
 

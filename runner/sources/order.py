@@ -3,49 +3,58 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
 from runner.domain.migration import Migration, version_key
 from runner.errors import FolderError
-from runner.sources.refusal import refusal
+from runner.sources.refusal import Refuse, refusal, stop
 
 _LEADING_NUMBER = re.compile(r"\d+")
 
 
-def check_order(migrations: Sequence[Migration]) -> None:
-    """Ids must exist, sort as they depend, and sort as their numbers do."""
-    known = {migration.id for migration in migrations}
+def check_order(migrations: Sequence[Migration], known: Collection[str], refuse: Refuse = stop) -> None:
+    """Ids must exist (be ``known``), sort as they depend, and sort as their numbers do."""
     for migration in migrations:
         for needed in migration.depends:
             if needed not in known:
-                raise _depends(migration, "UNKNOWN_DEPENDENCY", f"depends on '{needed}', which is not in the folder")
-            if needed == migration.id:
-                raise _depends(migration, "DEPENDENCY_CYCLE", "depends on itself")
-    late = [(migration, needed) for migration in migrations for needed in migration.depends if needed > migration.id]
-    if late:
-        _refuse_cycle(migrations)
-        migration, needed = late[0]
-        raise refusal(
-            migration.apply.path,
-            "BAD_ORDER",
-            f"depends on '{needed}', which sorts after it",
-            "Rename one of them: the names in order are the order in which they run.",
+                refuse(_depends(migration, "UNKNOWN_DEPENDENCY", f"depends on '{needed}', which is not in the folder"))
+            elif needed == migration.id:
+                refuse(_depends(migration, "DEPENDENCY_CYCLE", "depends on itself"))
+    late = [
+        (migration, needed)
+        for migration in migrations
+        for needed in migration.depends
+        if needed > migration.id and needed in known
+    ]
+    cycle = _cycle(migrations) if late else None
+    if cycle:
+        refuse(cycle)
+    for migration, needed in late if not cycle else ():
+        refuse(
+            refusal(
+                migration.apply.path,
+                "BAD_ORDER",
+                f"depends on '{needed}', which sorts after it",
+                "Rename one of them: the names in order are the order in which they run.",
+            )
         )
     numbers = [
         (int(match.group()), migration) for migration in migrations if (match := _LEADING_NUMBER.match(migration.id))
     ]
     for (before, _), (after, migration) in pairwise(numbers):
         if after < before:
-            raise refusal(
-                migration.apply.path,
-                "BAD_ORDER",
-                f"sorts after {before}, by name but not by number",
-                "Give the numbers one width, with leading zeros: 002 and 010, not 2 and 10.",
+            refuse(
+                refusal(
+                    migration.apply.path,
+                    "BAD_ORDER",
+                    f"sorts after {before}, by name but not by number",
+                    "Give the numbers one width, with leading zeros: 002 and 010, not 2 and 10.",
+                )
             )
 
 
-def _refuse_cycle(migrations: Iterable[Migration]) -> None:
+def _cycle(migrations: Iterable[Migration]) -> FolderError | None:
     from graphlib import CycleError, TopologicalSorter
 
     graph = {migration.id: migration.depends for migration in migrations}
@@ -54,15 +63,16 @@ def _refuse_cycle(migrations: Iterable[Migration]) -> None:
     except CycleError as error:
         cycle: list[str] = error.args[1]
         path = next(migration.apply.path for migration in migrations if migration.id == cycle[0])
-        raise refusal(
+        return refusal(
             path,
             "DEPENDENCY_CYCLE",
             f"depends on itself by way of {' <- '.join(cycle)}",
             "Remove one of these '-- depends:' lines.",
-        ) from error
+        )
+    return None
 
 
-def check_unique(migrations: Sequence[Migration]) -> None:
+def check_unique(migrations: Sequence[Migration], refuse: Refuse = stop) -> None:
     """Versions and revisions name one migration each, and versions grow."""
     revisions: dict[str, str] = {}
     newest: Migration | None = None
@@ -70,28 +80,34 @@ def check_unique(migrations: Sequence[Migration]) -> None:
         if migration.revision:
             twin = revisions.setdefault(migration.revision, migration.id)
             if twin != migration.id:
-                raise refusal(
-                    migration.apply.path,
-                    "DUPLICATE_REVISION",
-                    f"has the revision '{migration.revision}' of {twin}",
-                    "Give each migration a revision of its own.",
+                refuse(
+                    refusal(
+                        migration.apply.path,
+                        "DUPLICATE_REVISION",
+                        f"has the revision '{migration.revision}' of {twin}",
+                        "Give each migration a revision of its own.",
+                    )
                 )
         if migration.version is None:
             continue
         if newest is not None and newest.version is not None:
             if version_key(newest.version) == version_key(migration.version):
-                raise refusal(
-                    migration.apply.path,
-                    "DUPLICATE_VERSION",
-                    f"has the version {migration.version} of {newest.id}",
-                    "Give each migration a version of its own.",
+                refuse(
+                    refusal(
+                        migration.apply.path,
+                        "DUPLICATE_VERSION",
+                        f"has the version {migration.version} of {newest.id}",
+                        "Give each migration a version of its own.",
+                    )
                 )
             if version_key(newest.version) > version_key(migration.version):
-                raise refusal(
-                    migration.apply.path,
-                    "BAD_ORDER",
-                    f"has version {migration.version}, but comes after {newest.version} of {newest.id}",
-                    "Versions grow in the order of the names.",
+                refuse(
+                    refusal(
+                        migration.apply.path,
+                        "BAD_ORDER",
+                        f"has version {migration.version}, but comes after {newest.version} of {newest.id}",
+                        "Versions grow in the order of the names.",
+                    )
                 )
         newest = migration
 

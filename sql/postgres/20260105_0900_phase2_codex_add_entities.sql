@@ -3,6 +3,8 @@
 -- version: 1.1.0
 -- revision: 004_add_codex
 
+-- lint-ignore: foreign-key-index the indexes are those of the specification, and parents are rarely deleted
+
 CREATE TABLE entities (
     id                  VARCHAR(36)   NOT NULL PRIMARY KEY,
     manuscript_id       VARCHAR(36)   REFERENCES manuscripts (id) ON DELETE CASCADE,

@@ -3,6 +3,8 @@
 -- version: 1.2.0
 -- revision: 005_add_timeline
 
+-- lint-ignore: foreign-key-index the indexes are those of the specification, and parents are rarely deleted
+
 -- Here and below, a project is a manuscript. No foreign key can reach into a JSON array, and none holds character_id
 -- and affected_character_id, so that the codex can be rebuilt under a timeline; verify checks these references.
 

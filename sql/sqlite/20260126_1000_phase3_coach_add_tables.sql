@@ -3,6 +3,8 @@
 -- version: 1.3.0
 -- revision: 006_add_coach
 
+-- lint-ignore: foreign-key-index the indexes are those of the specification, and parents are rarely deleted
+
 -- Feedback outlives its scene, since the coach learns from it; hence SET NULL.
 CREATE TABLE coaching_history (
     id                 VARCHAR(36)   NOT NULL PRIMARY KEY,
