@@ -21,10 +21,12 @@ SECTION = "maxwell-db"
 KEYS = frozenset(
     {
         "allow-out-of-order",
+        "backup-dir",
         "checks",
         "database",
         "ddl-lock-timeout",
         "ddl-lock-try",
+        "exact",
         "fail-on",
         "gate",
         "ignore",
@@ -32,6 +34,7 @@ KEYS = frozenset(
         "lock-wait",
         "no-color",
         "no-verify",
+        "pg-bin",
         "quiet",
         "sample",
         "scratch",

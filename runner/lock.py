@@ -54,7 +54,7 @@ def poll(attempt: Callable[[], str | None], wait: float, waiting: Waiting) -> No
 @contextmanager
 def sqlite_lock(database: Path, what: str, wait: float, waiting: Waiting) -> Iterator[None]:
     """Hold ``DATABASE.maxwell-lock`` (flock) for a run. The file says who holds it, and goes with the run."""
-    path = Path(f"{database.resolve()}.maxwell-lock")
+    path = _lock_file(database)
     held: list[int] = []
 
     def attempt() -> str | None:
@@ -93,6 +93,49 @@ def sqlite_lock(database: Path, what: str, wait: float, waiting: Waiting) -> Ite
         os.close(descriptor)
 
 
+def sqlite_lock_holder(database: Path) -> str | None:
+    """Who holds the file's lock now, as far as can be told without trying to take it; None: nobody.
+
+    A try, even of a shared lock, would turn away a run that tries at that moment. So the lock file's own words count,
+    unless the process that wrote them is gone from this machine.
+    """
+    path, data = _lock_file(database), b""
+    try:
+        data = path.read_bytes()
+        entry = json.loads(data)
+        if entry["host"] == user_and_host()[1]:
+            started = process_start(int(entry["pid"]))
+            if started is None or started > entry["since"]:
+                return None  # killed: the file stayed, and the lock went with the process
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return _holder(data) if path.exists() else None
+
+
+def process_start(pid: int) -> str | None:
+    """When a process of this machine began, in UTC; None: there is none."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    try:
+        # proc(5): the fields after the name in parentheses, of which the 20th counts ticks since the machine's start.
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        boot = next(int(line.split()[1]) for line in Path("/proc/stat").read_text().splitlines() if "btime" in line)
+    except OSError:
+        return ""  # alive, and no telling since when: earlier than any row
+    started = datetime.fromtimestamp(boot + ticks / os.sysconf("SC_CLK_TCK"), UTC)
+    return f"{started.replace(tzinfo=None).isoformat()}Z"
+
+
+def _lock_file(database: Path) -> Path:
+    return Path(f"{database.resolve()}.maxwell-lock")
+
+
 def _is_same(path: Path, descriptor: int) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
@@ -116,24 +159,30 @@ def take_postgres_lock(connection: Any, wait: float, waiting: Waiting) -> None:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", (_KEY,))
             if cursor.fetchone()[0]:
                 return None
-            cursor.execute(
-                """
-                SELECT a.application_name, a.pid, a.usename, coalesce(host(a.client_addr), 'this host'),
-                       to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-                FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
-                WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-                  AND l.classid = (%s::bigint >> 32)::oid AND l.objid = (%s::bigint & 4294967295)::oid
-                  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                """,
-                (_KEY, _KEY),
-            )
-            row = cursor.fetchone()
-        if row is None:
-            return "another run that has just ended"
-        name, pid, user, host, since = row
-        return f"{name or 'a run'}, server process {pid} of {user}@{host}, since {since}"
+        return postgres_lock_holder(connection) or "another run that has just ended"
 
     poll(attempt, wait, waiting)
+
+
+def postgres_lock_holder(connection: Any) -> str | None:
+    """Whose session holds the advisory lock of the connection's database; None: nobody's. Takes no lock."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(
+            """
+            SELECT a.application_name, a.pid, a.usename, coalesce(host(a.client_addr), 'this host'),
+                   to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+            WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+              AND l.classid = (%s::bigint >> 32)::oid AND l.objid = (%s::bigint & 4294967295)::oid
+              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """,
+            (_KEY, _KEY),
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    name, pid, user, host, since = row
+    return f"{name or 'a run'}, server process {pid} of {user}@{host}, since {since}"
 
 
 def _now() -> str:

@@ -343,7 +343,7 @@ def test_every_option_has_its_variable() -> None:
             assert parameter.envvar == f"MAXWELL_DB_{name.upper().replace('-', '_')}", name
 
 
-@pytest.mark.parametrize("key", sorted(KEYS - {"database", "sql", "json", "quiet", "verbose", "no-color"}))
+@pytest.mark.parametrize("key", sorted(KEYS - {"database", "sql", "json", "quiet", "verbose", "no-color", "backup-dir"}))
 def test_a_key_reaches_its_command(tmp_path: Path, key: str) -> None:
     """What cannot be converted is refused by the option itself, which shows that it was asked."""
     takers = [command for command in COMMANDS if command_takes(command, key)]

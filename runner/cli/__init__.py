@@ -19,6 +19,8 @@ from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, MaxwellErro
 COMMANDS = {
     "apply": ("runner.cli.changing", "apply"),
     "drift": ("runner.cli.rehearsing", "drift"),
+    "doctor": ("runner.cli.examining", "doctor"),
+    "drift": ("runner.cli.reviewing", "drift"),
     "history": ("runner.cli.inspecting", "history"),
     "lint": ("runner.cli.reviewing", "lint"),
     "repair": ("runner.cli.mending", "repair"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
@@ -61,6 +62,14 @@ def translate(error: sqlite3.Error, path: Path) -> MaxwellError:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_NOTADB"):
         return _not_a_database(path)
+    if name == "SQLITE_READONLY_ROLLBACK":
+        return ConnectionFailed(
+            f"a program died while it wrote to {path}: what it left half done has to be rolled back from the journal "
+            "beside it, and this command writes nothing",
+            code="HOT_JOURNAL",
+            hint=f"Whoever opens it to write rolls that back: sqlite3 {shlex.quote(str(path))} 'PRAGMA user_version'. "
+            "Never remove the journal.",
+        )
     if name.startswith("SQLITE_READONLY"):
         return _read_only(path, error)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
