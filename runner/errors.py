@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from runner.domain.deploy import DeployReport
     from runner.domain.outcome import Outcome
     from verify.model import VerifyReport
 
@@ -46,6 +47,7 @@ class MaxwellError(Exception):
         self.line = line
         self.statement = statement
         self.outcomes: tuple[Outcome, ...] = ()
+        self.deploy: DeployReport | None = None  # what a deploy did before it failed, and about it
 
     @property
     def place(self) -> str:

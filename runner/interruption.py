@@ -72,6 +72,7 @@ def interruptible(work: Callable[[], Answer]) -> Answer:
         if _requested:
             interrupted = Interrupted(_requested[0])
             interrupted.outcomes = getattr(failures[0], "outcomes", ())
+            interrupted.deploy = getattr(failures[0], "deploy", None)
             raise interrupted from failures[0]
         raise failures[0]
     finally:

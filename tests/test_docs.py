@@ -159,7 +159,7 @@ def _help(name: str) -> str:
 
 def _codes() -> Iterator[str]:
     """Every string of the runner that is an error's code: an argument of what makes errors."""
-    makers = re.compile(r"Error$|Failed$|Timeout$|Found$|^refusal$|^_depends$|^_bad$|^bad$")
+    makers = re.compile(r"Error$|Failed$|Timeout$|Found$|^refusal$|^_depends$|^_bad$|^bad$|^telling$")
     for path in (ROOT / "runner").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):

@@ -16,7 +16,7 @@ LAYERS = (
     {"__init__", "errors", "identity"},
     {"domain", "config", "interruption"},
     {"sources", "dialects", "rules", "lock"},
-    {"ledger", "catalog", "scratch"},
+    {"ledger", "catalog", "scratch", "backup"},
     {"backend", "yoyo_row"},
     {"doctor"},
     {"operations"},
@@ -128,7 +128,7 @@ def test_rich_is_imported_when_it_is_needed() -> None:
 
 
 def test_drivers_are_named_where_databases_are_spoken_to() -> None:
-    allowed = {"runner/dialects", "runner/backend"}
+    allowed = {"runner/dialects", "runner/backend", "runner/backup"}
     wrong = [
         str(one)
         for one in all_imports("runner")

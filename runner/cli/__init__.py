@@ -18,12 +18,16 @@ from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, MaxwellErro
 #: Where each command is; an alias is another name of the same one.
 COMMANDS = {
     "apply": ("runner.cli.changing", "apply"),
-    "drift": ("runner.cli.rehearsing", "drift"),
+    "backup": ("runner.cli.safeguarding", "backup"),
+    "backups": ("runner.cli.safeguarding", "backups"),
+    "deploy": ("runner.cli.deploying", "deploy"),
     "doctor": ("runner.cli.examining", "doctor"),
-    "drift": ("runner.cli.reviewing", "drift"),
+    "drift": ("runner.cli.rehearsing", "drift"),
     "history": ("runner.cli.inspecting", "history"),
     "lint": ("runner.cli.reviewing", "lint"),
+    "protect": ("runner.cli.safeguarding", "protect"),
     "repair": ("runner.cli.mending", "repair"),
+    "restore": ("runner.cli.safeguarding", "restore"),
     "rollback": ("runner.cli.changing", "rollback"),
     "stamp": ("runner.cli.changing", "stamp"),
     "status": ("runner.cli.inspecting", "status"),

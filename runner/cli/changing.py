@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ from runner.cli.options import (
     Target,
     checks_option,
     command,
+    confirm_option,
     ddl_lock_option,
     ddl_lock_try_option,
     lock_wait_option,
@@ -20,9 +20,9 @@ from runner.cli.options import (
     statement_timeout_option,
 )
 from runner.cli.progress import observing
+from runner.cli.protection import confirm_loss
 from runner.cli.session import Session
 from runner.domain.options import ApplyOptions, RunOptions
-from runner.errors import UsageError
 from runner.interruption import interruptible
 
 
@@ -83,6 +83,7 @@ def apply(
 @click.argument("target", metavar="[T]", type=Target(), required=False)
 @option("-n", "--number", type=click.IntRange(1), metavar="N", help="Take back the last N.")
 @option("--yes", "-y", is_flag=True, help="Do not ask; needed where there is no terminal to ask on.")
+@confirm_option
 @no_verify_option
 @lock_wait_option
 @ddl_lock_option
@@ -94,6 +95,7 @@ def rollback(
     target: str | None,
     number: int | None,
     yes: bool,
+    confirm_name: str | None,
     no_verify: bool,
     lock_wait: float,
     ddl_lock_timeout: float,
@@ -106,8 +108,8 @@ def rollback(
     from runner.operations.rollback import rollback as roll_back
 
     project = session.project(checks)
-    if not yes and (chosen := preview(project, target, number)):
-        confirm(session, f"Roll back {', '.join(chosen)}", project.url.name)
+    if chosen := preview(project, target, number):
+        confirm_loss(session, project, f"Roll back {', '.join(chosen)}", yes=yes, name=confirm_name)
     options = RunOptions(
         verify=not no_verify,
         lock_wait=lock_wait,
@@ -131,13 +133,3 @@ def stamp(session: Session, target: str, lock_wait: float) -> int:
     with observing(session) as observer:
         report = interruptible(lambda: stamp_marks(project, target, RunOptions(lock_wait=lock_wait), observer))
     return session.answer("" if session.quiet else render.stamp_text(report), render.stamp_data(report))
-
-
-def confirm(session: Session, action: str, database: str) -> None:
-    """Ask before data is lost, naming the database. Where nobody can be asked, UsageError."""
-    if session.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(
-            "this loses data, and there is no terminal to ask on", code="NOT_CONFIRMED", hint="Say so with --yes."
-        )
-    if not click.confirm(f"{action} in the database {database}?", err=True):
-        raise UsageError("not confirmed; nothing was changed", code="NOT_CONFIRMED", hint="Answer y, or say --yes.")

@@ -20,6 +20,10 @@ _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "quiet": (("-q",), {"is_flag": True, "help": "Say nothing where all went well."}),
     "verbose": (("-v",), {"is_flag": True, "help": "Say more; show where a fault of the program is."}),
     "no-color": ((), {"is_flag": True, "help": "No colours, whatever the terminal."}),
+    "log-format": (
+        (),
+        {"type": click.Choice(["text", "json"]), "help": "Progress and errors on stderr: words, or JSON lines."},
+    ),
 }
 
 
@@ -133,3 +137,21 @@ statement_timeout_option = option(
     help="PostgreSQL: give a statement up after so many seconds; 0 is never.",
 )
 no_verify_option = option("--no-verify", is_flag=True, help="Run no checks.")
+backup_dir_option = option(
+    "--backup-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The folder of the backups: backups beside the SQLite file, in this folder for PostgreSQL, unless told.",
+)
+pg_bin_option = option(
+    "--pg-bin",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="PostgreSQL: the folder with pg_dump and pg_restore, instead of looking for them.",
+)
+scratch_option = option(
+    "--scratch", metavar="URL", help="PostgreSQL: the server for scratch databases, instead of the database's own."
+)
+confirm_option = click.option(
+    "--confirm", "confirm_name", metavar="NAME", help="The name of the database, which a protected one wants."
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,10 @@ def observing(session: Session) -> Iterator[Observer]:
     """Whoever tells of progress: nobody, plain lines, or on a terminal something that moves."""
     if session.quiet:
         yield Observer()
+    elif session.logs_json:
+        from runner.cli.json_log import JsonObserver
+
+        yield JsonObserver()
     elif sys.stderr.isatty() and session.color:
         with TerminalObserver() as observer:
             yield observer
@@ -49,6 +54,9 @@ class LineObserver(Observer):
         first_line = reason.splitlines()[0]
         self._say(f"{id}: {first_line}; rolled back, trying again in {seconds:.1f} s")
 
+    def step(self, text: str) -> None:
+        self._say(text)
+
     def finished(self, direction: Direction, outcome: Outcome) -> None:
         self._say(f"{_DONE[direction]}  {outcome.id}  {outcome.duration_ms:.0f} ms")
 
@@ -70,6 +78,7 @@ class TerminalObserver(LineObserver):
             transient=True,
         )
         self._task: Any = None
+        self._bytes: Any = None
 
     def __enter__(self) -> TerminalObserver:
         self._progress.start()
@@ -87,7 +96,35 @@ class TerminalObserver(LineObserver):
     def verifying(self) -> None:
         self._show("verifying", None, None)
 
+    def bytes_done(self, what: str, done: int, total: int | None) -> None:
+        if self._bytes is None:
+            self._bytes = ByteProgress(self._progress)
+        self._bytes.show(what, done, total)
+
     def _show(self, text: str, completed: int | None, total: int | None) -> None:
         if self._task is None:
             self._task = self._progress.add_task(text, total=total)
         self._progress.update(self._task, description=text, completed=completed, total=total)
+
+
+class ByteProgress:
+    """Bytes and their rate, in the description of a task: the columns are those of migrations."""
+
+    def __init__(self, progress: Any) -> None:
+        self._progress = progress
+        self._what = ""
+        self._task: Any = None
+        self._since = 0.0
+
+    def show(self, what: str, done: int, total: int | None) -> None:
+        from rich.filesize import decimal
+
+        if what != self._what:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(what, total=total)
+            self._what, self._since = what, time.monotonic()
+        rate = done / max(time.monotonic() - self._since, 0.001)
+        of = f" of {decimal(total)}" if total else ""
+        text = f"{what} {decimal(done)}{of}, {decimal(int(rate))}/s"
+        self._progress.update(self._task, description=text, completed=done, total=total)

@@ -28,10 +28,10 @@ def status_text(standing: Standing, url: DatabaseUrl, *, color: bool) -> str:
     behind = f"{pending} pending" if pending else "nothing is pending"
     rows = [["state", "version", "migration", "applied (UTC)", "took"]]
     for item in standing.migrations:
-        took = "" if item.duration_ms is None else _duration(item.duration_ms)
+        took = "" if item.duration_ms is None else duration(item.duration_ms)
         rows.append([item.state, item.version or "", item.id, _seconds(item.applied_at), took])
     paints = [""] + [_COLORS.get(item.state, _RED) for item in standing.migrations]
-    lines = [f"{url}: {where}, {behind}", "", *_table(rows, paints if color else None)]
+    lines = [f"{url}: {where}, {behind}", "", *table(rows, paints if color else None)]
     hint = _next_step(standing)
     return "\n".join([*lines, "", hint] if hint else lines)
 
@@ -79,12 +79,12 @@ def history_text(entries: Sequence[HistoryEntry]) -> str:
                 entry.version or "",
                 entry.id,
                 f"{entry.username}@{entry.hostname}",
-                "" if entry.duration_ms is None else _duration(entry.duration_ms),
+                "" if entry.duration_ms is None else duration(entry.duration_ms),
                 entry.verify or "",
                 (entry.apply_sha256 or "")[:12],
             ]
         )
-    return "\n".join(_table(rows, None))
+    return "\n".join(table(rows, None))
 
 
 def history_data(entries: Sequence[HistoryEntry]) -> dict[str, Any]:
@@ -99,12 +99,12 @@ def run_text(report: RunReport) -> str:
     if report.dry_run is not None:
         if not report.dry_run:
             return f"Nothing to do; the database is {at}."
-        return "\n".join([f"Would apply {_count(len(report.dry_run), 'migration')}:", *_indented(report.dry_run)])
+        return "\n".join([f"Would apply {count(len(report.dry_run), 'migration')}:", *_indented(report.dry_run)])
     done = "applied" if report.direction is Direction.APPLY else "rolled back"
     if not report.changed:
         return f"Nothing to do; the database is {at}."
-    total = _duration(sum(outcome.duration_ms for outcome in report.outcomes))
-    lines = [f"{_count(len(report.outcomes), 'migration')} {done} in {total}; the database is now {at}."]
+    total = duration(sum(outcome.duration_ms for outcome in report.outcomes))
+    lines = [f"{count(len(report.outcomes), 'migration')} {done} in {total}; the database is now {at}."]
     if report.verify is not None:
         lines += _verified(report.verify)
     return "\n".join(lines)
@@ -114,12 +114,12 @@ def _verified(report: VerifyReport) -> list[str]:
     """What the checks said of a run that they let pass."""
     ran = [result for result in report.checks if result.status != "skipped"]
     found = [result for result in ran if result.status == "failed"]
-    passed = f"{len(ran) - len(found)} of {_count(len(ran), 'check')}" if found else f"all {_count(len(ran), 'check')}"
-    rows = f"{_count(len(report.counts), 'table')}, {_count(sum(report.counts.values()), 'row')}"
+    passed = f"{len(ran) - len(found)} of {count(len(ran), 'check')}" if found else f"all {count(len(ran), 'check')}"
+    rows = f"{count(len(report.counts), 'table')}, {count(sum(report.counts.values()), 'row')}"
     lines = [f"Verified: {passed} passed; {rows}."]
     for result in found:
         reason = "was there before" if result.severity == "error" else "a warning"
-        lines.append(f"  {result.name}: {_count(result.violations, 'violation')} ({reason})")
+        lines.append(f"  {result.name}: {count(result.violations, 'violation')} ({reason})")
     return lines
 
 
@@ -217,12 +217,17 @@ def error_data(command: str, error: MaxwellError) -> dict[str, Any]:
             "changed": bool(error.outcomes),
             key: [{"id": outcome.id, "duration_ms": outcome.duration_ms} for outcome in error.outcomes],
         }
+    if error.deploy is not None:
+        from runner.cli.render_deploy import deploy_data
+
+        data |= deploy_data(error.deploy)
+        data["applied"] = [{"id": outcome.id, "duration_ms": outcome.duration_ms} for outcome in error.outcomes]
     if isinstance(error, ViolationsFound) and error.report is not None:
         data["verify"] = error.report.as_dict()
     return data
 
 
-def _table(rows: list[list[str]], paints: Sequence[str] | None) -> list[str]:
+def table(rows: list[list[str]], paints: Sequence[str] | None) -> list[str]:
     """Rows as aligned columns; the first cell of each painted in its colour."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
@@ -234,7 +239,7 @@ def _table(rows: list[list[str]], paints: Sequence[str] | None) -> list[str]:
     return lines
 
 
-def _duration(milliseconds: float) -> str:
+def duration(milliseconds: float) -> str:
     return f"{milliseconds / 1000:.2f} s" if milliseconds >= 1000 else f"{milliseconds:.0f} ms"
 
 
@@ -242,7 +247,7 @@ def _seconds(at: str | None) -> str:
     return (at or "")[:19].replace("T", " ")
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

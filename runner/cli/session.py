@@ -58,7 +58,8 @@ class Session:
                 return os.environ[variable]
         return self.settings.get(name)
 
-    def _switch(self, name: str) -> bool:
+    def switch(self, name: str) -> bool:
+        """A setting that is on or off. UsageError if it is neither."""
         value = self._value(name)
         if isinstance(value, bool):
             return value
@@ -69,18 +70,26 @@ class Session:
 
     @property
     def quiet(self) -> bool:
-        return self._switch("quiet")
+        return self.switch("quiet")
 
     @property
     def verbose(self) -> bool:
         with suppress(UsageError):  # asked for when something has gone wrong already
-            return self._switch("verbose")
+            return self.switch("verbose")
         return False
+
+    @property
+    def logs_json(self) -> bool:
+        """Are progress and errors to be JSON lines?"""
+        value = str(self._value("log-format") or "text")
+        if value not in ("text", "json"):
+            raise UsageError(f"--log-format: '{value}' is neither text nor json", code="USAGE", hint="Write json.")
+        return value == "json"
 
     @property
     def color(self) -> bool:
         """On a terminal, unless NO_COLOR or --no-color speak against it."""
-        return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not self._switch("no-color")
+        return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not self.switch("no-color")
 
     @property
     def url(self) -> DatabaseUrl:
@@ -127,7 +136,7 @@ class Session:
 
     def read_json_setting(self) -> None:
         """Environment and file may ask for JSON too."""
-        self.json = self.json or self._switch("json")
+        self.json = self.json or self.switch("json")
 
     def answer(self, text: str, data: dict[str, Any], exit_code: int = 0) -> int:
         """Give a command's answer on stdout, as text or as the one JSON object, and return its exit code."""
@@ -143,8 +152,18 @@ class Session:
 
         with suppress(MaxwellError):  # the setting may be what is wrong
             self.read_json_setting()
-        text = self._object(error_data(self.command, error), exit_code) if self.json else error_text(error)
-        click.echo(_PASSWORD.sub(r"\1:***@", text), err=not self.json)
+        logs_json = False
+        with suppress(MaxwellError):
+            logs_json = self.logs_json
+        if logs_json:
+            from runner.cli.json_log import line
+
+            facts = {key: value for key, value in error.as_dict().items() if key != "message"}
+            event = line("error", error.message, exit_code=exit_code, **facts)
+            click.echo(_PASSWORD.sub(r"\1:***@", event), err=True)
+        if self.json or not logs_json:
+            text = self._object(error_data(self.command, error), exit_code) if self.json else error_text(error)
+            click.echo(_PASSWORD.sub(r"\1:***@", text), err=not self.json)
         return exit_code
 
     def _object(self, data: dict[str, Any], exit_code: int) -> str:

@@ -65,3 +65,9 @@ class Observer:
 
     def verifying(self) -> None:
         """The checks begin."""
+
+    def step(self, text: str) -> None:
+        """A part of a longer work begins or has ended, in words."""
+
+    def bytes_done(self, what: str, done: int, total: int | None) -> None:
+        """So many bytes are copied, or read, of how many; None: nobody knows."""

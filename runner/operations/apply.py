@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from runner.domain.migration import Migration
 from runner.domain.options import ApplyOptions
 from runner.domain.outcome import Direction, Observer, RunReport
@@ -10,6 +12,9 @@ from runner.domain.target import resolve, up_to
 from runner.errors import UsageError
 from runner.operations.history_guard import refuse_broken_history, refuse_unfinished
 from runner.operations.project import Project
+
+if TYPE_CHECKING:
+    from runner.operations.run import Runner
 
 
 def apply(project: Project, target: str, options: ApplyOptions, observer: Observer) -> RunReport:
@@ -20,44 +25,45 @@ def apply(project: Project, target: str, options: ApplyOptions, observer: Observ
     """
     created = project.is_missing()
     if created:
-        _pending(project.standing_or_empty(), target, options)  # what is wrong with it leaves no new file behind
+        pending_up_to(project.standing_or_empty(), target, options)  # what is wrong with it leaves no new file behind
     with project.connection(create=True, what="apply", observer=observer) as connection:
         standing = project.standing(connection)
         for item in standing.in_state(State.COSMETIC):
             observer.cosmetic(item.id)
-        if not created and not standing.in_state(State.UNFINISHED) and not _pending(standing, target, options):
+        if not created and not standing.in_state(State.UNFINISHED) and not pending_up_to(standing, target, options):
             return RunReport(Direction.APPLY, (), standing)
         # What looks unfinished may be at work: the lock tells.
         from runner.operations.run import locked  # it brings yoyo, which nothing pending does not need
 
         with locked(project, connection, options, observer, "apply") as run:
-            # Again, under the lock: another run may have been at work.
-            standing = project.standing(connection)
-            pending = _pending(standing, target, options)
-            migrations = run.in_order([_file(item) for item in pending], Direction.APPLY)
-            if options.single_transaction:
-                _refuse_non_transactional(migrations)
-            verified = None
-            if migrations:
-                run.run(
-                    migrations,
-                    Direction.APPLY,
-                    standing,
-                    gate=options.gate,
-                    single_transaction=options.single_transaction,
-                )
-                verified = run.verify_after(Direction.APPLY, standing)
-            return RunReport(Direction.APPLY, tuple(run.outcomes), project.standing(connection), verified, created)
+            return apply_locked(run, target, options, created=created)
+
+
+def apply_locked(run: Runner, target: str, options: ApplyOptions, *, created: bool = False) -> RunReport:
+    """The same in a run that holds the lock already."""
+    # Looked at under the lock: another run may have been at work before it.
+    standing = run.project.standing(run.connection)
+    pending = pending_up_to(standing, target, options)
+    migrations = run.in_order([_file(item) for item in pending], Direction.APPLY)
+    if options.single_transaction:
+        _refuse_non_transactional(migrations)
+    verified = None
+    if migrations:
+        run.run(migrations, Direction.APPLY, standing, gate=options.gate, single_transaction=options.single_transaction)
+        verified = run.verify_after(Direction.APPLY, standing)
+    after = run.project.standing(run.connection)
+    return RunReport(Direction.APPLY, tuple(run.outcomes), after, verified, created)
 
 
 def plan(project: Project, target: str, options: ApplyOptions) -> RunReport:
     """What ``apply`` would run. Writes nothing, and refuses what ``apply`` refuses."""
     standing = project.standing_or_empty()
-    pending = _pending(standing, target, options)
+    pending = pending_up_to(standing, target, options)
     return RunReport(Direction.APPLY, (), standing, dry_run=tuple(item.id for item in pending))
 
 
-def _pending(standing: Standing, target: str, options: ApplyOptions) -> tuple[MigrationStatus, ...]:
+def pending_up_to(standing: Standing, target: str, options: ApplyOptions) -> tuple[MigrationStatus, ...]:
+    """What ``apply`` would run on a database that stands so. It refuses what ``apply`` refuses."""
     refuse_unfinished(standing)
     refuse_broken_history(standing, allow_out_of_order=options.allow_out_of_order)
     last = resolve(target, standing, Direction.APPLY)

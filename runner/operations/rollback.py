@@ -13,7 +13,7 @@ from runner.domain.target import after, resolve
 from runner.errors import HistoryError, MigrationFailed, UsageError
 from runner.operations.history_guard import refuse_unfinished
 from runner.operations.project import Project
-from runner.operations.run import locked
+from runner.operations.run import Runner, locked
 from runner.sources.header import read_header
 
 
@@ -54,14 +54,19 @@ def rollback(
         project.connection(what="rollback") as connection,
         locked(project, connection, options, observer, "rollback") as run,
     ):
-        standing = project.standing(connection)
-        chosen = [way_back(item, project.url.dialect) for item in select(standing, target, count)]
-        if not chosen:
-            return RunReport(Direction.ROLLBACK, (), standing)
-        migrations = run.in_order(chosen, Direction.ROLLBACK)
-        run.run(migrations, Direction.ROLLBACK, standing, gate=False)
-        verified = run.verify_after(Direction.ROLLBACK, standing)
-        return RunReport(Direction.ROLLBACK, tuple(run.outcomes), project.standing(connection), verified)
+        return rollback_locked(run, target, count)
+
+
+def rollback_locked(run: Runner, target: str | None, count: int | None) -> RunReport:
+    """The same in a run that holds the lock already."""
+    standing = run.project.standing(run.connection)
+    chosen = [way_back(item, run.project.url.dialect) for item in select(standing, target, count)]
+    if not chosen:
+        return RunReport(Direction.ROLLBACK, (), standing)
+    migrations = run.in_order(chosen, Direction.ROLLBACK)
+    run.run(migrations, Direction.ROLLBACK, standing, gate=False)
+    verified = run.verify_after(Direction.ROLLBACK, standing)
+    return RunReport(Direction.ROLLBACK, tuple(run.outcomes), run.project.standing(run.connection), verified)
 
 
 def way_back(item: MigrationStatus, dialect: Dialect) -> Migration:

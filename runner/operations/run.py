@@ -18,12 +18,18 @@ from verify.model import VerifyReport
 
 
 @contextmanager
-def locked(project: Project, connection: Any, options: RunOptions, observer: Observer, what: str) -> Iterator[Runner]:
-    """A run on an open connection, under the database's lock and with the bookkeeping tables in place."""
+def locked(
+    project: Project, connection: Any, options: RunOptions, observer: Observer, what: str, *, prepare: bool = True
+) -> Iterator[Runner]:
+    """A run on an open connection, under the database's lock and with the bookkeeping tables in place.
+
+    Without ``prepare`` nothing is written yet; ``prepare`` of the backend has to come before anything runs.
+    """
     backend = open_backend(project.url, connection)
     backend.configure(options, observer)
     with backend.run_lock(what):
-        backend.prepare()
+        if prepare:
+            backend.prepare()
         yield Runner(project, backend, options, observer)
 
 
@@ -37,6 +43,7 @@ class Runner:
         self.options = options
         self.observer = observer
         self.outcomes: list[Outcome] = []
+        self.baseline: VerifyReport | None = None  # what the checks said before anything ran
         self._checker: Checker | None = None
         self._last_report: VerifyReport | None = None
         self._expect_row_loss: set[str] = set()
@@ -65,6 +72,8 @@ class Runner:
         if self.options.verify:
             self.observer.verifying()
             self._checker = Checker(self.connection, self.backend.dialect, self.project.checks)
+            self.baseline = self.baseline or self._checker.before
+            self._last_report, self._ungated = None, False
         try:
             with self._whole() if single_transaction else nullcontext():
                 for number, migration in enumerate(as_yoyo(migrations), 1):
