@@ -355,7 +355,21 @@ def test_every_option_has_its_variable() -> None:
 
 @pytest.mark.parametrize(
     "key",
-    sorted(KEYS - {"database", "sql", "json", "quiet", "verbose", "no-color", "backup-dir", "log-format", "protected", "scratch"}),
+    sorted(
+        KEYS
+        - {
+            "database",
+            "sql",
+            "json",
+            "quiet",
+            "verbose",
+            "no-color",
+            "backup-dir",
+            "log-format",
+            "protected",
+            "scratch",
+        }
+    ),
 )
 def test_a_key_reaches_its_command(tmp_path: Path, key: str) -> None:
     """What cannot be converted is refused by the option itself, which shows that it was asked."""

@@ -6,6 +6,7 @@ that also drops what was there, so that it is all of it or nothing. No program t
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -59,9 +60,10 @@ def restore_in_place(connection: Any, pg_restore: Program, file: Path, check: Ca
             for statement, _ in cursor.fetchall():
                 interruption.check()
                 cursor.execute(statement)
+            cursor.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
             for section in ("pre-data", "data", "post-data"):
                 with _unpacked(pg_restore, file, f"--section={section}", f"--use-list={contents}") as sql:
-                    for text, rows in _parts(sql):
+                    for text, rows in _statements(sql) if section == "data" else _whole(sql):
                         interruption.check()
                         if rows is None:
                             cursor.execute(text.decode())
@@ -126,26 +128,49 @@ def _unpacked(pg_restore: Program, file: Path, *options: str) -> Iterator[IO[byt
             process.wait()
 
 
-def _parts(stream: IO[bytes]) -> Iterator[tuple[bytes, _Rows | None]]:
-    """SQL as it is, up to a COPY, which is given with its rows: ``COPY ... FROM stdin;``, lines, ``\\.``."""
-    pending: list[bytes] = []
+def _whole(stream: IO[bytes]) -> Iterator[tuple[bytes, None]]:
+    """A section without rows, which the server takes as it is, but for what is psql's before and after it."""
+    lines = stream.read().splitlines(keepends=True)
+    meant_for_psql = (b"\\restrict ", b"\\unrestrict ")
+    first = next((n for n, line in enumerate(lines) if line.startswith(meant_for_psql[0])), None)
+    last = next((n for n in reversed(range(len(lines))) if lines[n].startswith(meant_for_psql[1])), None)
+    kept = b"".join(line for n, line in enumerate(lines) if n not in (first, last))
+    if any(line.strip() and not line.startswith(b"--") for line in kept.splitlines()):  # an empty query is refused
+        yield kept, None
+
+
+def _statements(stream: IO[bytes]) -> Iterator[tuple[bytes, _Rows | None]]:
+    """The statements of the data section, a COPY with its rows: ``COPY ... FROM stdin;``, lines, ``\\.``.
+
+    A name may hold anything, line breaks and what looks like a statement too, so quotes are followed.
+    """
+    lines: list[bytes] = []
+    quote = b""  # the one that is open
     for line in stream:
-        if line.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
-            if _has_sql(pending):
-                yield b"".join(pending), None
-            pending = []
+        if not quote and (not line.strip() or line.startswith((b"--", b"\\restrict ", b"\\unrestrict "))):
+            continue  # comments, and what psql is told against hostile dumps; no psql here
+        lines.append(line)
+        quote = _open_quote(line, quote)
+        if quote or not line.endswith(b";\n"):
+            continue
+        statement = b"".join(lines)
+        lines = []
+        if statement.startswith(b"COPY ") and statement.endswith(b" FROM stdin;\n"):
             rows = _Rows(stream)
-            yield line, rows
+            yield statement, rows
             rows.read_to_end()
-        elif not line.startswith((b"\\restrict ", b"\\unrestrict ")):  # psql's, against hostile dumps; no psql here
-            pending.append(line)
-    if _has_sql(pending):
-        yield b"".join(pending), None
+        elif statement not in (b"BEGIN;\n", b"COMMIT;\n"):  # around large objects; the transaction is ours
+            yield statement, None
 
 
-def _has_sql(lines: list[bytes]) -> bool:
-    """Anything but comments: an empty query is refused."""
-    return any(line.strip() and not line.startswith(b"--") for line in lines)
+def _open_quote(line: bytes, quote: bytes) -> bytes:
+    """The quote that is open after a line; a doubled one closes and opens again."""
+    for match in re.finditer(rb"['\"]", line):
+        if not quote:
+            quote = match[0]
+        elif match[0] == quote:
+            quote = b""
+    return quote
 
 
 class _Rows:

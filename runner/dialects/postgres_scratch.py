@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -52,17 +52,49 @@ def database_on(server: DatabaseUrl, like: Likeness | None) -> Iterator[Database
 
     ConnectionFailed if the server cannot be reached, or does not let this role create one.
     """
-    name = PREFIX + secrets.token_hex(8)
-    url = _beside(server, name, like)
-    try:
-        _create(server, name, like)
-        if like is not None and like.schema != "public":
-            with closing(connect(_beside(server, name, None), read_only=False, what="scratch")) as connection:
-                _run(connection, SQL("CREATE SCHEMA {}").format(Identifier(like.schema)))
-        yield url
-    finally:
-        with closing(connect(server, read_only=False, what="scratch")) as connection:
-            _run(connection, SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+    # This session's lock on the name says that the database is in use; it ends with the run, however that ends.
+    with closing(connect(server, read_only=False, what="scratch")) as keeper:
+        ours = _prefix(keeper)
+        _drop_abandoned(keeper, ours)
+        name = ours + secrets.token_hex(4)
+        _lock(keeper, name)
+        try:
+            _create(server, name, like)
+            if like is not None and like.schema != "public":
+                with closing(connect(_beside(server, name, None), read_only=False, what="scratch")) as connection:
+                    _run(connection, SQL("CREATE SCHEMA {}").format(Identifier(like.schema)))
+            yield _beside(server, name, like)
+        finally:
+            with closing(connect(server, read_only=False, what="scratch")) as connection:
+                _run(connection, SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+
+
+def _prefix(connection: Any) -> str:
+    """What the names of our scratch databases begin with: PostgreSQL keeps locks apart by the database that we are
+    connected to, so each has names of its own."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("SELECT substr(md5(current_database()), 1, 8)")
+        return f"{PREFIX}{cursor.fetchone()[0]}"
+
+
+def _lock(connection: Any, name: str) -> bool:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (name,))
+        return bool(cursor.fetchone()[0])
+
+
+def _drop_abandoned(connection: Any, prefix: str) -> None:
+    """Drop what killed runs left: databases of ours whose lock nobody holds."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(
+            "SELECT datname::text FROM pg_database WHERE datname ~ %s AND pg_has_role(datdba, 'USAGE')",
+            (f"^{prefix}[0-9a-f]{{8}}$",),
+        )
+        for (name,) in cursor.fetchall():
+            if _lock(connection, name):
+                with suppress(psycopg2.Error):  # another run does the same
+                    _run(connection, SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
 
 
 def _create(server: DatabaseUrl, name: str, like: Likeness | None) -> None:

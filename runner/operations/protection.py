@@ -17,7 +17,8 @@ def is_protected(project: Project) -> bool:
     """Does the database itself say that it is? Writes nothing."""
     if project.is_missing():
         return False
-    with project.connection(read_only=True) as connection:
+    # Whoever asks is about to write: what a program that died left half done may be rolled back.
+    with project.connection() as connection:
         return is_marked(connection, project.url.dialect)
 
 

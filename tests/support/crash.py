@@ -1,8 +1,9 @@
 """Kill a run at one of its points: a child process that dies by SIGKILL after its k-th step towards the database.
 
-A step is a call of the driver that reaches the database (execute, executescript, commit, rollback, on whatever
-connection), or one towards the lock file. Before a step the database is as it was after the one before it, so that one
-point for each step, and one before the first, are all the points there are.
+A step is a call of the driver that reaches the database (execute, executescript, commit, rollback, a part of a copy, on
+whatever connection), one towards a file of ours (made, written, synced, named, removed), or the start of a program.
+Before a step all is as it was after the one before it, so that one point for each step, and one before the first, are
+all the points there are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import functools
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +105,18 @@ def _watch(ticks: _Ticks) -> None:
             return self.cursor().execute(sql, *parameters)
 
         executescript = ticking(sqlite3.Connection.executescript)
+
+        def backup(self, target: sqlite3.Connection, *, progress: Any = None, **options: Any) -> None:
+            def step(*numbers: int) -> None:
+                ticks.tick()
+                if progress is not None:
+                    progress(*numbers)
+
+            try:
+                super().backup(target, progress=step, **options)
+            finally:
+                ticks.tick()
+
         commit = ticking(sqlite3.Connection.commit)
         rollback = ticking(sqlite3.Connection.rollback)
 
@@ -121,5 +135,19 @@ def _watch(ticks: _Ticks) -> None:
     connect = functools.partial(psycopg2.connect, connection_factory=PostgresConnection, cursor_factory=PostgresCursor)
     psycopg2.connect = ticking(connect)
     fcntl.flock = ticking(fcntl.flock)
-    os.pwrite = ticking(os.pwrite)
+    for name in ("pwrite", "write", "fsync", "link", "unlink", "truncate", "mkdir"):
+        setattr(os, name, ticking(getattr(os, name)))
     Path.unlink = ticking(Path.unlink)  # type: ignore[method-assign]
+    Path.rename = ticking(Path.rename)  # type: ignore[method-assign]
+    Path.mkdir = ticking(Path.mkdir)  # type: ignore[method-assign]
+    subprocess.Popen.__init__ = ticking(subprocess.Popen.__init__)  # type: ignore[method-assign]
+    opens = os.open
+
+    def opening(path: Any, flags: int, *arguments: Any, **options: Any) -> int:
+        try:
+            return opens(path, flags, *arguments, **options)
+        finally:
+            if flags & os.O_CREAT:
+                ticks.tick()
+
+    os.open = opening
