@@ -119,8 +119,8 @@ def bench(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def walk(bench: Bench, command: list[str], look: Callable[[bool], None], every: tuple[int, int]) -> int:
-    """Kill the command at its points, of which one is taken of so many on SQLite, and on PostgreSQL; ``look`` at what is
-    there (was it killed?). How many kills there were."""
+    """Kill the command at its points, of which one is taken of so many on SQLite, and on PostgreSQL; ``look`` at what
+    is there (was it killed?). How many kills there were."""
     killed = 0
     stride = 1 if ALL_POINTS else every[bench.database.dialect == "postgres"]
     for point in range(1 + random.randrange(stride), MOST_POINTS, stride):

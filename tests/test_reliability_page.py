@@ -202,7 +202,7 @@ class RowTest:
     def dialects(self) -> set[str]:
         """Those that it can be seen to run on."""
         found = set()
-        if self.parameters & {"database", "dialect", "arena"}:
+        if self.parameters & {"database", "dialect", "arena", "filled"}:
             found = {LITE, PG}
         if self.parameters & {"pg", "base", "pg_base", "pg_url", "crashing"} or "postgres" in self.source:
             found.add(PG)

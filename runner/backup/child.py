@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from tempfile import TemporaryFile
-from typing import IO
 
 from runner import interruption
 from runner.errors import BackupFailed
 
 _POLL_SECONDS = 0.1
+_BLOCK = 1 << 18
 
 
 class Child:
     """A running program; ``interrupt`` is what a signal does to it."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], stdout: int | IO[bytes]) -> None:
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], stdin: int, stdout: int) -> None:
         self._words = TemporaryFile()  # noqa: SIM115  # closed by end()
         self.process = subprocess.Popen(
             arguments,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=self._words,
             start_new_session=True,  # Ctrl-C is ours to pass on, when we know of it
@@ -36,7 +38,25 @@ class Child:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        self.close_input()
         self._words.close()
+
+    def feed(self, descriptor: int, offset: int) -> int:
+        """Hand on what a growing file has beyond ``offset``; how far that was. BackupFailed if it has ended."""
+        assert self.process.stdin is not None
+        try:
+            while block := os.pread(descriptor, _BLOCK, offset):
+                interruption.check()
+                self.process.stdin.write(block)
+                offset += len(block)
+        except BrokenPipeError:
+            self.wait()
+        return offset
+
+    def close_input(self) -> None:
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
 
     def wait(self, tick: Callable[[], None] = lambda: None) -> None:
         """Wait for its end, with a ``tick`` now and then. BackupFailed with its own words."""
@@ -56,17 +76,24 @@ class Child:
             )
 
 
-def run(
+@contextlib.contextmanager
+def running(
     arguments: Sequence[str],
     environment: Mapping[str, str],
     *,
-    stdout: int | IO[bytes] = subprocess.DEVNULL,
-    tick: Callable[[], None] = lambda: None,
-) -> None:
-    """Run a program to its end. BackupFailed if that is a bad one."""
-    child = Child(arguments, environment, stdout)
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.DEVNULL,
+) -> Iterator[Child]:
+    """A program that runs no longer than the context."""
+    child = Child(arguments, environment, stdin, stdout)
     try:
         with interruption.watched(child):
-            child.wait(tick)
+            yield child
     finally:
         child.end()
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Run a program to its end. BackupFailed if that is a bad one."""
+    with running(arguments, environment) as child:
+        child.wait()

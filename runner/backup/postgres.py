@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import psycopg2
 from psycopg2.sql import SQL, Identifier, Literal
 
-from runner.backup.child import run
+from runner.backup.child import run, running
 from runner.backup.files import Told
 from runner.dialects.postgres import translate
 from runner.dialects.postgres_programs import Program, access
@@ -31,30 +32,33 @@ def in_snapshot(connection: Any, work: Callable[[str], None]) -> None:
                 cursor.execute("ROLLBACK")
 
 
-def dump(url: DatabaseUrl, pg_dump: Program, snapshot: str, descriptor: int, told: Told) -> None:
+def dump(
+    url: DatabaseUrl, pg_dump: Program, pg_restore: Program, snapshot: str, file: Path, descriptor: int, told: Told
+) -> None:
     """Write the database, as the snapshot shows it, to an open file, in pg_dump's own compressed format.
 
-    Owners, privileges, large objects and every schema are in it; the rows of yoyo's lock table are not.
+    Owners, privileges, large objects and every schema are in it; the rows of yoyo's lock table are not. While it is
+    written, pg_restore unpacks it, block by block: listing what is in a dump would not notice that its end is missing.
     """
-    with access(url) as (dsn, environment):
-        run(
-            [
-                str(pg_dump.path),
-                "--format=custom",
-                "--no-password",
-                f"--snapshot={snapshot}",
-                "--exclude-table-data=*.yoyo_lock",
-                f"--dbname={dsn}",
-            ],
-            environment,
-            stdout=descriptor,
-            tick=lambda: told(os.fstat(descriptor).st_size, None),
-        )
+    options = ["--format=custom", "--no-password", f"--snapshot={snapshot}", "--exclude-table-data=*.yoyo_lock"]
+    with (
+        access(url) as (dsn, environment),
+        running([str(pg_restore.path), f"--file={os.devnull}"], os.environ, stdin=subprocess.PIPE) as reader,
+        running([str(pg_dump.path), *options, f"--dbname={dsn}"], environment, stdout=descriptor) as writer,
+    ):
+        handed_on = 0
 
+        def tick() -> None:
+            nonlocal handed_on
+            handed_on = reader.feed(descriptor, handed_on)
+            told(handed_on, None)
 
-def read_whole(pg_restore: Program, file: Path) -> None:
-    """Read and unpack every byte of a dump; listing its contents would not notice that its end is missing."""
-    run([str(pg_restore.path), f"--file={os.devnull}", str(file)], os.environ)
+        writer.wait(tick)
+        tick()
+        reader.close_input()
+        reader.wait()
+    # Its table of contents is written last, at the beginning.
+    run([str(pg_restore.path), "--list", str(file)], os.environ)
 
 
 @contextmanager

@@ -115,7 +115,9 @@ def _write_postgres(
                 postgres.dump(
                     project.url,
                     pg_dump,
+                    pg_restore,
                     snapshot,
+                    written.path,
                     written.descriptor,
                     lambda done, total: observer.bytes_done("dumping", done, total),
                 )
@@ -126,10 +128,7 @@ def _write_postgres(
 
     with postgres.telling(project.url, "BACKUP_FAILED"):
         postgres.in_snapshot(connection, dump)
-    with ThreadPoolExecutor(1) as pool:
-        digest = pool.submit(checksum, written.descriptor)
-        postgres.read_whole(pg_restore, written.path)
-        sha256, size = digest.result()
+    sha256, size = checksum(written.descriptor)
     ((created_at, standing, rows),) = facts
     return _manifest(
         project,
