@@ -23,7 +23,7 @@ from runner.identity import user_and_host
 POLL_SECONDS = 0.2
 
 #: The key of the advisory lock; PostgreSQL keeps them apart by database. The bytes spell "maxwell".
-_KEY = int.from_bytes(b"maxwell", "big")
+POSTGRES_KEY = int.from_bytes(b"maxwell", "big")
 
 Waiting = Callable[[str, float], None]  # told once who holds the lock, and how many seconds are left to wait
 
@@ -156,7 +156,7 @@ def take_postgres_lock(connection: Any, wait: float, waiting: Waiting) -> None:
 
     def attempt() -> str | None:
         with closing(connection.cursor()) as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", (_KEY,))
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", (POSTGRES_KEY,))
             if cursor.fetchone()[0]:
                 return None
         return postgres_lock_holder(connection) or "another run that has just ended"
@@ -176,7 +176,7 @@ def postgres_lock_holder(connection: Any) -> str | None:
               AND l.classid = (%s::bigint >> 32)::oid AND l.objid = (%s::bigint & 4294967295)::oid
               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
             """,
-            (_KEY, _KEY),
+            (POSTGRES_KEY, POSTGRES_KEY),
         )
         row = cursor.fetchone()
     if row is None:

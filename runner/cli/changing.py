@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,11 +24,22 @@ from runner.cli.progress import observing
 from runner.cli.protection import confirm_loss
 from runner.cli.session import Session
 from runner.domain.options import ApplyOptions, RunOptions
+from runner.errors import UsageError
 from runner.interruption import interruptible
+
+if TYPE_CHECKING:
+    from runner.operations.reviewed import ReviewedPlan
+
+plan_option = option(
+    "--plan",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Carry out this plan, made by 'maxwell-db --json plan', unless anything has changed since.",
+)
 
 
 @command("apply")
-@click.argument("target", metavar="[T]", type=Target(), default="head")
+@click.argument("target", metavar="[T]", type=Target(), required=False)
 @option("--gate", is_flag=True, help="Verify before each commit: what breaks the data never is committed.")
 @no_verify_option
 @option("--single-transaction", is_flag=True, help="All pending migrations in one transaction: all or nothing.")
@@ -38,9 +50,10 @@ from runner.interruption import interruptible
 @statement_timeout_option
 @checks_option
 @option("--dry-run", is_flag=True, help="Say what would run; write nothing.")
+@plan_option
 def apply(
     session: Session,
-    target: str,
+    target: str | None,
     gate: bool,
     no_verify: bool,
     single_transaction: bool,
@@ -51,6 +64,7 @@ def apply(
     statement_timeout: float,
     checks: tuple[Path, ...],
     dry_run: bool,
+    plan: Path | None,
 ) -> int:
     """Apply what is pending, up to and including T (default head), and verify.
 
@@ -58,7 +72,7 @@ def apply(
     file is made.
     """
     from runner.operations.apply import apply as apply_pending
-    from runner.operations.apply import plan
+    from runner.operations.apply import plan as preview
 
     options = ApplyOptions(
         verify=not no_verify,
@@ -71,11 +85,13 @@ def apply(
         allow_out_of_order=allow_out_of_order,
     )
     project = session.project(checks)
+    reviewed = _reviewed(plan, target)
+    last = reviewed.target if reviewed else target or "head"
     if dry_run:
-        report = plan(project, target, options)
+        report = preview(project, last, options)
     else:
         with observing(session) as observer:
-            report = interruptible(lambda: apply_pending(project, target, options, observer))
+            report = interruptible(lambda: apply_pending(project, last, options, observer, reviewed))
     return session.answer("" if session.quiet else render.run_text(report), render.run_data(report))
 
 
@@ -90,6 +106,7 @@ def apply(
 @ddl_lock_try_option
 @statement_timeout_option
 @checks_option
+@plan_option
 def rollback(
     session: Session,
     target: str | None,
@@ -102,12 +119,15 @@ def rollback(
     ddl_lock_try: float,
     statement_timeout: float,
     checks: tuple[Path, ...],
+    plan: Path | None,
 ) -> int:
     """Take back everything after T, newest first, and verify. T itself stays; without T, the last one is taken back."""
     from runner.operations.rollback import preview
     from runner.operations.rollback import rollback as roll_back
 
     project = session.project(checks)
+    reviewed = _reviewed(plan, target or number)
+    target = reviewed.target if reviewed else target
     if chosen := preview(project, target, number):
         confirm_loss(session, project, f"Roll back {', '.join(chosen)}", yes=yes, name=confirm_name)
     options = RunOptions(
@@ -118,7 +138,7 @@ def rollback(
         statement_timeout=statement_timeout,
     )
     with observing(session) as observer:
-        report = interruptible(lambda: roll_back(project, target, number, options, observer))
+        report = interruptible(lambda: roll_back(project, target, number, options, observer, reviewed))
     return session.answer("" if session.quiet else render.run_text(report), render.run_data(report))
 
 
@@ -133,3 +153,14 @@ def stamp(session: Session, target: str, lock_wait: float) -> int:
     with observing(session) as observer:
         report = interruptible(lambda: stamp_marks(project, target, RunOptions(lock_wait=lock_wait), observer))
     return session.answer("" if session.quiet else render.stamp_text(report), render.stamp_data(report))
+
+
+def _reviewed(plan: Path | None, target: object) -> ReviewedPlan | None:
+    """The plan that is to be carried out, which has its own target."""
+    if plan is None:
+        return None
+    if target is not None:
+        raise UsageError("both a target and a plan", code="USAGE", hint="The plan has its own target; leave out T.")
+    from runner.operations.reviewed import read_plan
+
+    return read_plan(plan)

@@ -14,11 +14,16 @@ from runner.operations.history_guard import refuse_broken_history, refuse_unfini
 from runner.operations.project import Project
 
 if TYPE_CHECKING:
+    from runner.operations.reviewed import ReviewedPlan
     from runner.operations.run import Runner
 
 
-def apply(project: Project, target: str, options: ApplyOptions, observer: Observer) -> RunReport:
+def apply(
+    project: Project, target: str, options: ApplyOptions, observer: Observer, reviewed: ReviewedPlan | None = None
+) -> RunReport:
     """Bring the database up to and including ``target``, oldest first, and verify.
+
+    ``reviewed`` is a plan that has to hold still: HistoryError where files or database have changed since.
 
     Each migration is one transaction, with its records. The first failure stops the run; what was committed before it
     stays, and the error names it. MigrationFailed, HistoryError, UnfinishedError, LockTimeout, ViolationsFound.
@@ -26,6 +31,8 @@ def apply(project: Project, target: str, options: ApplyOptions, observer: Observ
     created = project.is_missing()
     if created:
         pending_up_to(project.standing_or_empty(), target, options)  # what is wrong with it leaves no new file behind
+    if reviewed is not None:
+        reviewed.refuse_if_outdated(project, Direction.APPLY)
     with project.connection(create=True, what="apply", observer=observer) as connection:
         standing = project.standing(connection)
         for item in standing.in_state(State.COSMETIC):
@@ -36,15 +43,19 @@ def apply(project: Project, target: str, options: ApplyOptions, observer: Observ
         from runner.operations.run import locked  # it brings yoyo, which nothing pending does not need
 
         with locked(project, connection, options, observer, "apply") as run:
-            return apply_locked(run, target, options, created=created)
+            return apply_locked(run, target, options, created=created, reviewed=reviewed)
 
 
-def apply_locked(run: Runner, target: str, options: ApplyOptions, *, created: bool = False) -> RunReport:
+def apply_locked(
+    run: Runner, target: str, options: ApplyOptions, *, created: bool = False, reviewed: ReviewedPlan | None = None
+) -> RunReport:
     """The same in a run that holds the lock already."""
     # Looked at under the lock: another run may have been at work before it.
     standing = run.project.standing(run.connection)
     pending = pending_up_to(standing, target, options)
     migrations = run.in_order([_file(item) for item in pending], Direction.APPLY)
+    if reviewed is not None:
+        reviewed.refuse_if_not_the_same(run.project, run.connection, standing, migrations)
     if options.single_transaction:
         _refuse_non_transactional(migrations)
     verified = None

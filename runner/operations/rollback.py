@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.domain.migration import Dialect, Migration, Script
 from runner.domain.options import RunOptions
@@ -15,6 +16,9 @@ from runner.operations.history_guard import refuse_unfinished
 from runner.operations.project import Project
 from runner.operations.run import Runner, locked
 from runner.sources.header import read_header
+
+if TYPE_CHECKING:
+    from runner.operations.reviewed import ReviewedPlan
 
 
 def select(standing: Standing, target: str | None, count: int | None) -> tuple[MigrationStatus, ...]:
@@ -44,26 +48,38 @@ def preview(project: Project, target: str | None, count: int | None) -> tuple[st
 
 
 def rollback(
-    project: Project, target: str | None, count: int | None, options: RunOptions, observer: Observer
+    project: Project,
+    target: str | None,
+    count: int | None,
+    options: RunOptions,
+    observer: Observer,
+    reviewed: ReviewedPlan | None = None,
 ) -> RunReport:
     """Take back everything after ``target``, each migration in a transaction of its own, newest first; then verify.
 
-    All of it is looked at before the first statement: what has no way back leaves the database as it is.
+    All of it is looked at before the first statement: what has no way back leaves the database as it is. ``reviewed``
+    is a plan that has to hold still: HistoryError where files or database have changed since.
     """
+    if reviewed is not None:
+        reviewed.refuse_if_outdated(project, Direction.ROLLBACK)
     with (
         project.connection(what="rollback") as connection,
         locked(project, connection, options, observer, "rollback") as run,
     ):
-        return rollback_locked(run, target, count)
+        return rollback_locked(run, target, count, reviewed)
 
 
-def rollback_locked(run: Runner, target: str | None, count: int | None) -> RunReport:
+def rollback_locked(
+    run: Runner, target: str | None, count: int | None, reviewed: ReviewedPlan | None = None
+) -> RunReport:
     """The same in a run that holds the lock already."""
     standing = run.project.standing(run.connection)
     chosen = [way_back(item, run.project.url.dialect) for item in select(standing, target, count)]
     if not chosen:
         return RunReport(Direction.ROLLBACK, (), standing)
     migrations = run.in_order(chosen, Direction.ROLLBACK)
+    if reviewed is not None:
+        reviewed.refuse_if_not_the_same(run.project, run.connection, standing, migrations)
     run.run(migrations, Direction.ROLLBACK, standing, gate=False)
     verified = run.verify_after(Direction.ROLLBACK, standing)
     return RunReport(Direction.ROLLBACK, tuple(run.outcomes), run.project.standing(run.connection), verified)
