@@ -15,7 +15,7 @@ from tests.support.tool import ROOT
 LAYERS = (
     {"__init__", "errors", "identity"},
     {"domain", "config", "interruption"},
-    {"sources", "dialects", "rules", "lock"},
+    {"sources", "dialects", "patterns", "rules", "lock"},
     {"ledger", "catalog", "scratch", "backup"},
     {"backend", "yoyo_row"},
     {"doctor"},

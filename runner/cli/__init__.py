@@ -25,6 +25,7 @@ COMMANDS = {
     "drift": ("runner.cli.rehearsing", "drift"),
     "history": ("runner.cli.inspecting", "history"),
     "lint": ("runner.cli.reviewing", "lint"),
+    "new": ("runner.cli.authoring", "new"),
     "plan": ("runner.cli.planning", "plan"),
     "protect": ("runner.cli.safeguarding", "protect"),
     "repair": ("runner.cli.mending", "repair"),

@@ -134,6 +134,12 @@ class Session:
         given = self._value("sql")
         return Path(str(given)) if given else _default_sql()
 
+    @property
+    def own_sql(self) -> Path:
+        """The folder of the user's own migrations: never the one that the package carries."""
+        given = self._value("sql")
+        return Path(str(given)) if given else Path("sql")
+
     def read_json_setting(self) -> None:
         """Environment and file may ask for JSON too."""
         self.json = self.json or self.switch("json")

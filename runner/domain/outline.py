@@ -35,6 +35,8 @@ class Outline:
     triggers: dict[tuple[str, str], str] = field(default_factory=dict)  # by name and table
     others: set[tuple[str, str]] = field(default_factory=set)  # kind and name
     temporary: set[str] = field(default_factory=set)
+    # The foreign keys of tables that were dropped: where one comes back by a rename, they are the old ones.
+    former: dict[str, tuple[tuple[Key, Any], ...]] = field(default_factory=dict)
 
     def copy(self) -> Outline:
         return Outline(dict(self.tables), dict(self.indexes), dict(self.triggers), set(self.others))
@@ -98,10 +100,13 @@ class Outline:
             return True
         table = self.tables.pop(name, None)
         if effect.verb == "drop":
+            self.former[name] = table.keys if table else ()
             self.indexes = {key: index for key, index in self.indexes.items() if index.table != name}
             self.triggers = {key: of for key, of in self.triggers.items() if of != name}
         elif table is not None:
-            self.tables[effect.to] = table
+            before = {(key.columns, key.parent): (key, where) for key, where in self.former.get(effect.to, ())}
+            keys = tuple(before.get((key.columns, key.parent), (key, where)) for key, where in table.keys)
+            self.tables[effect.to] = replace(table, keys=keys)
             for key, index in self.indexes.items():
                 if index.table == name:
                     self.indexes[key] = replace(index, table=effect.to)

@@ -1,0 +1,32 @@
+"""Names and values as SQL writes them."""
+
+from __future__ import annotations
+
+import re
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+_WORDS = """
+    add all alter analyse analyze and any array as asc asymmetric autoincrement between both by case cast check collate
+    column commit constraint create cross current_date current_role current_time current_timestamp current_user default
+    deferrable delete desc distinct do drop else end escape except exists false fetch for foreign from full grant group
+    having if in index initially inner insert intersect into is isnull join lateral leading left like limit localtime
+    localtimestamp natural not notnull null offset on only or order outer placing primary references returning right
+    select session_user set similar some symmetric table then to trailing transaction trigger true union unique update
+    user using values variadic when where window with
+"""
+#: What both dialects, or one of them, reserve.
+_RESERVED = frozenset(_WORDS.split())
+
+
+def identifier(name: str) -> str:
+    """A name, in quotes where it would be misread without them."""
+    if _PLAIN.fullmatch(name) and name not in _RESERVED:
+        return name
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def literal(value: str) -> str:
+    """A text as a literal that both dialects read alike."""
+    doubled = value.replace("'", "''")
+    return f"'{doubled}'"

@@ -1,0 +1,3 @@
+-- Take {{column}} away from {{table}} again.
+
+ALTER TABLE {{table}} DROP COLUMN {{column}};

@@ -1,0 +1,3 @@
+-- Take the index on {{table}}.{{column}} away again.
+
+DROP INDEX {{index}};

@@ -1,0 +1,3 @@
+-- Call {{table}}.{{to}} {{column}} again.
+
+ALTER TABLE {{table}} RENAME COLUMN {{to}} TO {{column}};

@@ -1,0 +1,3 @@
+-- Call {{table}}.{{column}} {{to}}. Say here why.
+
+ALTER TABLE {{table}} RENAME COLUMN {{column}} TO {{to}};
