@@ -280,7 +280,7 @@ def test_the_page_has_every_rule() -> None:
         + mark
         + "".join(
             f"\n## {rule.name}\n\n{rule.id}, {'error' if rule.severity == 'error' else 'warning'}. {rule.problem}\n\n"
-            f"Solution: {rule.solution}\n\n```sql\n{rule.example}```\n"
+            f"Solution: {rule.solution}\n\n```{'sql' if ';' in rule.example else 'text'}\n{rule.example}```\n"
             for rule in rules()
         )
     )

@@ -333,6 +333,27 @@ def test_what_a_do_block_does_is_not_guessed(tmp_path: Path) -> None:
     assert folder.findings() == []
 
 
+def test_what_cascade_takes_along_is_not_guessed(tmp_path: Path) -> None:
+    folder = reviewed(tmp_path / "sql", "postgres")
+    made = "CREATE TABLE tags (id INTEGER NOT NULL PRIMARY KEY);\nCREATE VIEW words AS SELECT id FROM tags;\n"
+    folder.add(NEXT, made, "DROP TABLE tags CASCADE;\n", header=DEPENDS)
+    assert folder.findings() == []
+
+
+def test_a_block_that_only_writes_rows_hides_nothing(tmp_path: Path) -> None:
+    folder = reviewed(tmp_path / "sql", "postgres")
+    block = "DO $$ BEGIN UPDATE notes SET body = 'x' WHERE body IS NULL; END $$;\n"
+    folder.add(NEXT, block + KIND, "SELECT 1;\n", header=DEPENDS)
+    assert folder.rules() == {"rollback-incomplete"}
+
+
+def test_what_goes_with_its_table_needs_no_word_of_its_own(tmp_path: Path) -> None:
+    folder = reviewed(tmp_path / "sql")
+    made = "CREATE TABLE tags (id INTEGER NOT NULL PRIMARY KEY);\nCREATE INDEX tags_id ON tags (id);\n"
+    folder.add(NEXT, made, "SELECT 1;\n", header=DEPENDS)
+    assert [one["message"] for one in folder.findings()] == ["leaves the table tags, which its migration made"] * 2
+
+
 def test_every_rule_is_tested_here() -> None:
     of_git = {"edited-migration", "behind-main"}  # tests/test_lint_since.py
     tested = {pair.rule for pair in PAIRS} | {

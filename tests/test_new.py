@@ -194,6 +194,16 @@ def test_what_was_written_since_is_flattened_too(project: Reviewed, database: Da
     assert flat[9] == JSON_TEXTS[8]
 
 
+def test_numbers_and_truths_are_no_texts(project: Reviewed, database: Database) -> None:
+    run(database, project, "apply")
+    database.script("INSERT INTO notes (id) VALUES (1);")
+    for column, type, default in (("n", "INTEGER", "-5"), ("yes", "BOOLEAN", "true"), ("t", "VARCHAR(9)", "007")):
+        arguments = ("--table", "notes", "--column", column, "--type", type, "--default", default)
+        begin(project, f"phase5_notes_add_{column}", "--pattern", "add-column", *arguments)
+    run(database, project, "apply")
+    assert database.query("SELECT n, yes, t FROM notes") == [(-5, True, "007")]
+
+
 def test_a_large_backfill_commits_in_batches(project: Reviewed, make_database: MakeDatabase) -> None:
     database = make_database("postgres")
     run(database, project, "apply")

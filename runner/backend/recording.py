@@ -158,7 +158,9 @@ class Recording(Backend):
     newest_first = "created_at_utc DESC"
 
     def record(self, migration: SqlMigration, direction: Direction, milliseconds: float, passed: bool | None) -> None:
-        super().record(migration, direction, self.duration, passed)
+        # Of what ran outside a transaction nobody knows here how long it took.
+        duration: Any = self.duration if migration.migration.transactional else None
+        super().record(migration, direction, duration, passed)
 
     def ledger_row(
         self, migration: Migration, operation: str, milliseconds: float | None, passed: bool | None

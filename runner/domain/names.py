@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _WORDS = """
     add all alter analyse analyze and any array as asc asymmetric autoincrement between both by case cast check collate
@@ -24,6 +25,16 @@ def identifier(name: str) -> str:
         return name
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
+
+
+def literal_of(type: str, value: str) -> str:
+    """A value as a literal of a type: a number or a truth without quotes, which SQLite would keep as text."""
+    kind = type.upper()
+    if kind.startswith("BOOL") and value.lower() in ("true", "false"):
+        return value.upper()
+    if _NUMBER.fullmatch(value) and any(word in kind for word in ("INT", "REAL", "DOUB", "FLOA", "NUM", "DEC")):
+        return value
+    return literal(value)
 
 
 def literal(value: str) -> str:

@@ -12,7 +12,7 @@ from textwrap import wrap
 from runner.dialects import connect
 from runner.domain.ddl import Column, effects
 from runner.domain.migration import Dialect, Migration
-from runner.domain.names import identifier, literal
+from runner.domain.names import identifier, literal, literal_of
 from runner.domain.outline import Outline
 from runner.domain.rebuild import body, with_constraint, with_type
 from runner.domain.sql import statements
@@ -57,7 +57,7 @@ def pattern_values(
     values |= {
         "type": type,
         "old_type": known.type if known and known.type else "TEXT",
-        "default": literal(default),
+        "default": literal_of(type, default),
         "key": identifier(given.get("key", "id")),
         "index": identifier(f"idx_{table}_{column or 'name'}"),
         "constraint": identifier(f"fk_{table}_{column}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from runner.domain.migration import Dialect
@@ -12,6 +13,7 @@ Thing = tuple[str, str]
 
 #: What may do anything to a schema, and does not say what.
 _OPAQUE = {"DO", "CALL", "EXECUTE"}
+_CHANGES = re.compile(r"\b(?:CREATE|ALTER|DROP|EXECUTE|PERFORM(?!\s+pg_sleep\b)|CALL|SELECT\s+INTO)\b", re.IGNORECASE)
 
 
 @dataclass
@@ -103,5 +105,9 @@ def _go_back(step: Step, rollback: File, outline: Outline, names: frozenset[str]
 
 
 def _is_opaque(file: File) -> bool:
-    """Told by a look at the text first: most files have none of these words at a line's beginning."""
-    return file.dialect == "postgres" and any(statement.words[0] in _OPAQUE for statement in file.statements)
+    """On PostgreSQL a block of code may do anything that it has a word for, and CASCADE takes along what it finds."""
+    return file.dialect == "postgres" and any(
+        (statement.words[0] in _OPAQUE and _CHANGES.search(statement.text))
+        or (statement.words[0] in ("DROP", "ALTER") and "CASCADE" in statement.words)
+        for statement in file.statements
+    )

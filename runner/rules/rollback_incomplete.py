@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.rules.model import Finding, Rule, Tree
-from runner.rules.outlines import steps
+from runner.rules.outlines import Step, steps
 
 RULE = Rule(
     id="MX402",
@@ -28,22 +28,22 @@ def check(tree: Tree) -> Iterator[Finding]:
     for step in steps(tree):
         if step.opaque or step.rollback is None:
             continue
-        start = step.rollback.statements[0].start if step.rollback.statements else 0
-        left, lost = step.final - step.before, step.before - step.final
-        # What goes with its table needs no word of its own.
-        for kind, name in sorted(left):
-            if not any(other == "table" and name.startswith(f"{table}.") for other, table in left):
-                made = "which its migration made" if (kind, name) in step.after else "which was not there before"
-                yield step.rollback.finding(RULE, start, f"leaves the {kind} {name}, {made}")
-        for kind, name in sorted(lost - step.after):
-            if not any(other == "table" and name.startswith(f"{table}.") for other, table in lost):
-                yield step.rollback.finding(
-                    RULE, start, f"does not make the {kind} {name} again, which its migration dropped"
-                )
-        for kind, name in sorted(lost & step.after):
-            if (kind, name) not in step.drops and not any(
-                other == "table" and (table == step.owner(kind, name)) for other, table in lost
-            ):
-                yield step.rollback.finding(
-                    RULE, start, f"does not make the {kind} {name} again, which goes with a table that it drops"
-                )
+        start = step.rollback.statements[0].start
+        for thing, why in _problems(step):
+            yield step.rollback.finding(RULE, start, why.format(thing))
+
+
+def _problems(step: Step) -> Iterator[tuple[str, str]]:
+    """What is other than before; what goes with a table that is told of needs no word of its own."""
+    left, lost = step.final - step.before, step.before - step.final
+    for kind, name in sorted(left):
+        if ("table", step.owner(kind, name)) not in left:
+            made = "which its migration made" if (kind, name) in step.after else "which was not there before"
+            yield f"{kind} {name}", f"leaves the {{}}, {made}"
+    for kind, name in sorted(lost):
+        if ("table", step.owner(kind, name)) in lost:
+            continue
+        if (kind, name) not in step.after:
+            yield f"{kind} {name}", "does not make the {} again, which its migration dropped"
+        elif (kind, name) not in step.drops:
+            yield f"{kind} {name}", "does not make the {} again, which goes with a table that it drops"
