@@ -350,6 +350,10 @@ def test_a_reviewed_plan_is_refused_once_anything_has_changed(
     path = review(database, folder, *(["--rollback"] if direction == "rollback" else []))
     change(database, folder)
     before = footprint(database)
+    if direction == "apply":
+        assert (
+            folder.error("apply", "--dry-run", "--plan", path, database=database, expect=6)["code"] == "PLAN_OUTDATED"
+        )
     yes = ["--yes"] if direction == "rollback" else []
     error = folder.error(direction, *yes, "--plan", path, database=database, expect=6)
     assert error["code"] == "PLAN_OUTDATED", error

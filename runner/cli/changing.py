@@ -24,6 +24,7 @@ from runner.cli.progress import observing
 from runner.cli.protection import confirm_loss
 from runner.cli.session import Session
 from runner.domain.options import ApplyOptions, RunOptions
+from runner.domain.outcome import Direction
 from runner.errors import UsageError
 from runner.interruption import interruptible
 
@@ -88,6 +89,8 @@ def apply(
     reviewed = _reviewed(plan, target)
     last = reviewed.target if reviewed else target or "head"
     if dry_run:
+        if reviewed:
+            reviewed.refuse_if_outdated(project, Direction.APPLY)
         report = preview(project, last, options)
     else:
         with observing(session) as observer:

@@ -41,6 +41,8 @@ class ReviewedPlan:
             )
         if self.dialect != project.url.dialect:
             raise self._outdated(f"it is for {self.dialect}, and the database is {project.url.dialect}")
+        files = {migration.id: migration for migration in project.migrations}
+        self._compare_texts([files[id] for id, _, _ in self.steps if id in files])
         if project.is_missing():
             self._compare_state(project, None, project.standing_or_empty())
             return
@@ -56,10 +58,15 @@ class ReviewedPlan:
         now = tuple(migration.id for migration in migrations)
         if ids != now:
             raise self._outdated(f"it has {_listed(ids)}, and now {_listed(now)} would run")
-        for migration, (id, apply, rollback) in zip(migrations, self.steps, strict=True):
+        self._compare_texts(migrations)
+
+    def _compare_texts(self, migrations: Sequence[Migration]) -> None:
+        texts = {id: (apply, rollback) for id, apply, rollback in self.steps}
+        for migration in migrations:
+            apply, rollback = texts[migration.id]
             if (migration.apply.sha256, migration.rollback and migration.rollback.sha256) != (apply, rollback):
                 edited = migration.apply if migration.apply.sha256 != apply else migration.rollback or migration.apply
-                raise self._outdated(f"{id} was edited", edited.path)
+                raise self._outdated(f"{migration.id} was edited", edited.path)
 
     def _compare_state(self, project: Project, connection: Any, standing: Standing) -> None:
         applied = tuple(item.id for item in standing.applied)
