@@ -20,6 +20,7 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/maxwell-db lint --squawk require --strict
 
 storm: $(VENV)/.tested  ## Three runners at once, killed at random KILLS times, on each dialect.
 	$(BIN)/python -m tests.storm --dialect sqlite --kills $(KILLS)

@@ -157,6 +157,13 @@ def test_rows_without_a_parent_stop_it_on_sqlite(make_database: MakeDatabase, fo
     refused(plan(database, sql=folder.path), database, "leaves rows without a parent")
 
 
+def test_a_key_that_fits_no_parent_keeps_no_plan_from_running(make_database: MakeDatabase, folder: Folder) -> None:
+    database = make_database("sqlite")
+    database.script("CREATE TABLE p (x TEXT); CREATE TABLE c (x TEXT REFERENCES p (x)); INSERT INTO c VALUES ('a');")
+    assert pipe(plan(database, sql=folder.path), database).exit_code == 0
+    assert marks(database) == [AUTHOR, BOOK, PRICE]
+
+
 TEXT = (
     "CREATE TABLE odd (a TEXT);\nINSERT INTO odd VALUES ('it''s $1 $$ $maxwell$ \\ %s :x\n.quit\n\\q'),\n"
     "('é \"q\" -- no comment');\n-- :'x' $$ it's\nINSERT INTO odd VALUES ('/* ; */')"

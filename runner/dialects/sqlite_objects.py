@@ -81,6 +81,15 @@ def missing_parents(connection: sqlite3.Connection) -> frozenset[tuple[str, str]
     )
 
 
+def keys_can_be_checked(connection: sqlite3.Connection) -> bool:
+    """Does ``PRAGMA foreign_key_check`` work here? It fails as a whole for one key that fits no parent."""
+    try:
+        connection.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
 def _quote(name: str) -> str:
     doubled = name.replace('"', '""')
     return f'"{doubled}"'

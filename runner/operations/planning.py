@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from runner import __version__
@@ -123,18 +124,21 @@ def _script(
     if url.dialect == "sqlite":
         from runner.backend.recording_sqlite import STATE as SQLITE_STATE
         from runner.backend.recording_sqlite import SqliteRecording
+        from runner.dialects.sqlite_objects import keys_can_be_checked
 
         backend: Any = SqliteRecording(url, options, present, applied)
-        settings = [_value(connection, SQLITE_STATE) if connection else "0"]
+        state = _value(connection, SQLITE_STATE) if connection else "0"
+        setup = partial(backend.setup, state, check_keys=connection is None or keys_can_be_checked(connection))
     else:
         from runner.backend.recording_postgres import STATE, PostgresRecording
 
         backend = PostgresRecording(url, options, present, applied)
-        settings = [_value(connection, STATE), _value(connection, "SHOW search_path") if "schema=" in url.text else ""]
+        search_path = _value(connection, "SHOW search_path") if "schema=" in url.text else ""
+        setup = partial(backend.setup, _value(connection, STATE), search_path)
     ordered = backend.in_order(migrations, direction)
     if not ordered:
         return ["-- Nothing to do."], []
-    backend.setup(*settings)
+    setup()
     backend.prepare()
     for migration in ordered:
         backend.run_one(migration, direction)
