@@ -164,6 +164,20 @@ def test_a_key_that_fits_no_parent_keeps_no_plan_from_running(make_database: Mak
     assert marks(database) == [AUTHOR, BOOK, PRICE]
 
 
+def test_a_name_from_the_database_cannot_end_its_comment(database: Database, folder: Folder) -> None:
+    evil = "000_x\nCREATE TABLE evil (id INTEGER);\n"
+    folder.add("000_x", "SELECT 1;\n")
+    folder.run("apply", database=database)
+    for end in ("sql", "rollback.sql"):
+        (folder.path / f"000_x.{end}").unlink()
+    for table in ("_yoyo_migration", "_maxwell_ledger"):
+        database.script(f"UPDATE {table} SET migration_id = '{evil}' WHERE migration_id = '000_x';")
+    script = plan(database, "base", "--rollback", sql=folder.path)
+    pipe(script, database)
+    assert "evil" not in database.tables()
+    assert "\nCREATE TABLE evil" not in script.replace(f"'{evil}", "")
+
+
 TEXT = (
     "CREATE TABLE odd (a TEXT);\nINSERT INTO odd VALUES ('it''s $1 $$ $maxwell$ \\ %s :x\n.quit\n\\q'),\n"
     "('é \"q\" -- no comment');\n-- :'x' $$ it's\nINSERT INTO odd VALUES ('/* ; */')"

@@ -96,7 +96,7 @@ class Recording(Backend):
             self.applied.remove(migration.id)
 
     def comment(self, text: str) -> None:
-        self.lines += ["", f"-- {text}"]
+        self.lines += ["", f"-- {' '.join(text.splitlines())}"]  # an id from the database may have several lines
 
     # What yoyo and the base ask.
 

@@ -54,7 +54,7 @@ def plan(
         statement_timeout=statement_timeout,
     )
     direction = Direction.ROLLBACK if rollback else Direction.APPLY
-    made = make_plan(session.project(), direction, target, None, options)
+    made = make_plan(session.project(), direction, target, options)
     data = {"plan": plan_document(made)}
     if output is None:
         return session.answer(made.sql.rstrip("\n"), data)

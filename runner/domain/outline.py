@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runner.domain.ddl import Effect, Key
+from runner.domain.ddl import Effect
+from runner.domain.ddl_table import Key
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from textwrap import wrap
 
 from runner.dialects import connect
-from runner.domain.ddl import Column, effects
+from runner.domain.ddl import effects
+from runner.domain.ddl_table import Column
 from runner.domain.migration import Dialect, Migration
 from runner.domain.names import identifier, literal, literal_of
 from runner.domain.outline import Outline

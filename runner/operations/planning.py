@@ -21,8 +21,6 @@ from runner.operations.apply import pending_up_to
 from runner.operations.project import Project
 from runner.operations.rollback import select, way_back
 
-EMPTY = "empty"
-
 
 @dataclass(frozen=True)
 class PlannedStep:
@@ -47,39 +45,31 @@ class Plan:
     sql: str
 
 
-def make_plan(
-    project: Project, direction: Direction, target: str | None, count: int | None, options: ApplyOptions
-) -> Plan:
+def make_plan(project: Project, direction: Direction, target: str | None, options: ApplyOptions) -> Plan:
     """The plan of an ``apply`` up to ``target``, or of a ``rollback`` to it. Writes nothing, and refuses what they
     refuse. A SQLite file that is not there is an empty database."""
     if project.is_missing():
-        return _plan(project, None, direction, target, count, options)
+        return _plan(project, None, direction, target, options)
     with project.connection(read_only=True) as connection:
-        return _plan(project, connection, direction, target, count, options)
+        return _plan(project, connection, direction, target, options)
 
 
-def _plan(
-    project: Project,
-    connection: Any,
-    direction: Direction,
-    target: str | None,
-    count: int | None,
-    options: ApplyOptions,
-) -> Plan:
+def _plan(project: Project, connection: Any, direction: Direction, target: str | None, options: ApplyOptions) -> Plan:
+    target = target or ("head" if direction is Direction.APPLY else "-1")
     standing = project.standing(connection) if connection else stand(project.migrations, (), {})
-    migrations = _chosen(project, standing, direction, target, count, options)
+    migrations = _chosen(project, standing, direction, target, options)
     applied = tuple(item.id for item in standing.applied)
     sql, ordered = _script(project.url, connection, direction, migrations, applied, options)
     steps = tuple(PlannedStep(one, _text(one, direction)) for one in ordered)
     plan = Plan(
         direction,
-        target or ("head" if direction is Direction.APPLY else f"-{count or 1}"),
+        target,
         project.url,
         steps,
         applied,
         tuple(item.id for item in standing.pending),
         schema_fingerprint(project, connection),
-        f"at {standing.place}" if applied else EMPTY,
+        f"at {standing.place}" if applied else "empty",
         "",
     )
     return replace(plan, sql="\n".join([*_header(plan), *sql, ""]))
@@ -92,16 +82,13 @@ def schema_fingerprint(project: Project, connection: Any) -> str:
 
 
 def _chosen(
-    project: Project,
-    standing: Standing,
-    direction: Direction,
-    target: str | None,
-    count: int | None,
-    options: ApplyOptions,
+    project: Project, standing: Standing, direction: Direction, target: str, options: ApplyOptions
 ) -> list[Migration]:
     if direction is Direction.ROLLBACK:
-        return [way_back(item, project.url.dialect) for item in select(standing, target, count)]
-    items = pending_up_to(standing, target or "head", options)
+        # Without a target, for nothing applied is nothing to take back, and no error.
+        chosen = select(standing, target, None) if standing.applied or target != "-1" else ()
+        return [way_back(item, project.url.dialect) for item in chosen]
+    items = pending_up_to(standing, target, options)
     return [item.migration for item in items if item.migration is not None]
 
 
@@ -164,8 +151,6 @@ def _header(plan: Plan) -> list[str]:
         "-- It holds:",
     ]
     lines += [f"--   {step.migration.id}  sha256 {step.script.sha256}" for step in plan.steps] or ["--   nothing"]
-    lines += [
-        "-- The checks are not part of it: run 'maxwell-db verify' afterwards.",
-        "",
-    ]
-    return lines
+    lines.append("-- The checks are not part of it: run 'maxwell-db verify' afterwards.")
+    # A name that comes from the database, or from its address, must not end its comment.
+    return [*(" ".join(line.splitlines()) for line in lines), ""]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.domain.ddl import Column
+from runner.domain.ddl_table import Column
 from runner.rules.model import Finding, Rule, Tree
 
 RULE = Rule(
