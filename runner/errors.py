@@ -130,6 +130,10 @@ class BackupFailed(MaxwellError):
     exit_code = EXIT_BACKUP
 
 
+class RehearsalFailed(MaxwellError):
+    """A step of a rehearsal failed, or the dialects differ. Nothing but scratch databases was touched."""
+
+
 class Interrupted(MaxwellError):
     """A signal came. What was running is rolled back; what was committed before it stays."""
 

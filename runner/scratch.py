@@ -57,6 +57,19 @@ def scratch_database(like: DatabaseUrl | Dialect, *, scratch: str | None = None)
 
 
 @contextmanager
+def scratch_server(scratch: str | None = None) -> Iterator[str]:
+    """The URL of a PostgreSQL server for several scratch databases: the one that is named, or the ``pg`` extra's.
+
+    Never that of any other database.
+    """
+    if scratch is not None:
+        yield _server(scratch).text
+        return
+    with _embedded_server(None, None) as url:
+        yield url.text
+
+
+@contextmanager
 def _embedded_server(model: Likeness | None, refused: MaxwellError | None) -> Iterator[DatabaseUrl]:
     """A server of our own in a private folder, of the version of ``model`` if the wheel has that, else of the next."""
     try:

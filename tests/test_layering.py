@@ -18,7 +18,7 @@ LAYERS = (
     {"sources", "dialects", "patterns", "rules", "lock"},
     {"ledger", "catalog", "scratch", "backup"},
     {"backend", "yoyo_row"},
-    {"doctor"},
+    {"doctor", "rehearsal"},
     {"operations"},
     {"cli"},
     {"__main__"},

@@ -28,6 +28,7 @@ COMMANDS = {
     "new": ("runner.cli.authoring", "new"),
     "plan": ("runner.cli.planning", "plan"),
     "protect": ("runner.cli.safeguarding", "protect"),
+    "rehearse": ("runner.cli.rehearsing", "rehearse"),
     "repair": ("runner.cli.mending", "repair"),
     "restore": ("runner.cli.safeguarding", "restore"),
     "rollback": ("runner.cli.changing", "rollback"),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from runner.backend import as_yoyo, open_backend
+from runner.backend import Backend, as_yoyo, open_backend
 from runner.catalog import Catalog, read_catalog
 from runner.dialects import connect
 from runner.domain.migration import Migration
@@ -46,13 +46,17 @@ def built(like: DatabaseUrl, migrations: Sequence[Migration], *, scratch: str | 
         yield connection
 
 
-def build(url: DatabaseUrl, connection: Any, migrations: Sequence[Migration]) -> None:
-    """Apply migrations to an empty scratch database, in the order that they are given, without checks."""
+def build(url: DatabaseUrl, connection: Any, migrations: Sequence[Migration]) -> Backend:
+    """Apply migrations to an empty scratch database, in the order that they are given, without checks.
+
+    The backend with which it was done, to go on with.
+    """
     backend = open_backend(url, connection)
     try:
         backend.prepare()
         for migration in as_yoyo(migrations):
             backend.run(migration, Direction.APPLY, lambda: None)
+        return backend
     except MaxwellError as error:
         error.hint = f"This happened on a scratch database; yours was not touched. {error.hint or ''}".rstrip()
         raise
