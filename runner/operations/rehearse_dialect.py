@@ -18,6 +18,7 @@ from runner.domain.outcome import Direction
 from runner.errors import Interrupted, MaxwellError
 from runner.operations.checking import ROW_LOSS, Checker, describe
 from runner.operations.expected import build
+from runner.rehearsal.json_hints import json_hints
 from runner.rehearsal.kept import Version, contents, there_and_back
 from runner.rehearsal.model import AGAIN, DOWN, UP, Finding, RehearsalObserver, StatementReport, Status, Step
 from runner.rehearsal.rows import Filler
@@ -46,6 +47,8 @@ class DialectRehearsal:
         self.rows: Mapping[str, int] = {}
         self._dialect: Dialect = dialect
         self._migrations = [item.migration for item in as_yoyo(sorted(migrations, key=lambda one: one.id))]
+        texts = [script.text for one in migrations for script in (one.apply, one.rollback) if script is not None]
+        self._json = json_hints(texts, dialect)
         self._checks, self._wanted, self._scratch = checks, rows, scratch
         self._observer = observer
         self._stack = ExitStack()
@@ -79,7 +82,7 @@ class DialectRehearsal:
         self._backend = build(url, self._connection, applied)
         self.server = self._version()
         checks = list_checks(self._connection, self._dialect, self._checks)
-        self._filler = Filler(self._connection, self._dialect, checks, self._wanted)
+        self._filler = Filler(self._connection, self._dialect, checks, self._wanted, self._json)
         if applied:
             self._filler.fill(read_catalog(self._connection, self._dialect))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -34,7 +35,8 @@ def contents(connection: Any, catalog: Catalog) -> Mapping[str, Contents]:
         columns = tuple(column.name for column in table.columns)
         with closing(connection.cursor()) as cursor:
             cursor.execute(f"SELECT {', '.join(_text(name, catalog) for name in columns)} FROM {_quote(table.name)}")
-            found[table.name] = Contents(columns, tuple(tuple(row) for row in cursor.fetchall()))
+            rows = tuple(tuple(map(_canonical, row)) for row in cursor.fetchall())
+            found[table.name] = Contents(columns, rows)
     return found
 
 
@@ -108,6 +110,16 @@ def _not_restored(table: Table, before: Version, back: Version) -> Finding | Non
         "warn",
         f"up and down again, {lost.total()} rows of {table.name} are not what they were: {', '.join(names)}",
     )
+
+
+def _canonical(text: str | None) -> str | None:
+    """A JSON text with its keys in order and without white space: what SQLite's functions write otherwise."""
+    if text is None or not text.lstrip("'").startswith(("{", "[")):
+        return text
+    try:
+        return json.dumps(json.loads(text.strip("'").replace("''", "'")), sort_keys=True)
+    except ValueError:
+        return text
 
 
 def _text(name: str, catalog: Catalog) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runner.catalog.model import Catalog, Check, Column, ForeignKey, Table, Unique
 from runner.domain.migration import Dialect
 from runner.domain.sql import tokens
+from runner.rehearsal.json_hints import JsonHints
 from runner.rehearsal.values import (
     Value,
     candidates,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from verify.model import Check as VerifyCheck
 
 TRIES = 400  # for one row, before its table is given up
+_HOLE = "\0"  # for a value; no name and no expression has one
 _PARENTS = 200  # rows of a parent to choose from
 
 Row = dict[str, Value]
@@ -47,7 +49,15 @@ class Unfilled:
 class Filler:
     """Fills tables, and knows from one call to the next which it has filled."""
 
-    def __init__(self, connection: Any, dialect: Dialect, checks: Sequence[VerifyCheck], rows: int) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        dialect: Dialect,
+        checks: Sequence[VerifyCheck],
+        rows: int,
+        json: JsonHints | None = None,
+    ) -> None:
+        self.json = json or JsonHints()
         self._connection = connection
         self._dialect: Dialect = dialect
         self._rows = rows
@@ -69,7 +79,7 @@ class Filler:
                 wanted = self._rows if not there else self._rows // 2 if self._filled.get(table.name) != columns else 0
                 self._filled[table.name] = columns
                 if wanted:
-                    made, reason = _TableFiller(self, table, catalog, other).fill(wanted)
+                    made, reason = _TableFiller(self, table, catalog, other).fill(wanted, there)
                     if made < wanted and not (there + made):
                         unfilled.append(Unfilled(table.name, made, reason))
             self._close_circles(catalog)
@@ -89,7 +99,7 @@ class Filler:
     def insert(self, table: str, row: Row) -> str | None:
         """None if the row is there now; else what the database said."""
         names = ", ".join(map(_quote, row))
-        holes = ", ".join(["?" if self._dialect == "sqlite" else "%s"] * len(row))
+        holes = ", ".join([_HOLE] * len(row))
         values = f"({names}) VALUES ({holes})" if row else "DEFAULT VALUES"
         return self._try(f"INSERT INTO {_quote(table)} {values}", tuple(row.values()))
 
@@ -107,15 +117,13 @@ class Filler:
 
     def holds(self, expression: str, values: Mapping[str, Value], types: Mapping[str, str]) -> bool:
         """Does a CHECK let these values pass? True too where it cannot be asked about them alone."""
-        hole = "?" if self._dialect == "sqlite" else "%s"
-        casts = {name: f"CAST({hole} AS {types[name]})" if types.get(name) else hole for name in values}
+        casts = {name: f"CAST({_HOLE} AS {types[name]})" if types.get(name) else _HOLE for name in values}
         columns = ", ".join(f"{cast} AS {_quote(name)}" for name, cast in casts.items())
-        if self._dialect == "postgres":
-            expression = expression.replace("%", "%%")
+        sql = self._with_holes(f"SELECT ({expression}) FROM (SELECT {columns}) AS t")
         with closing(self._connection.cursor()) as cursor:
             cursor.execute("SAVEPOINT maxwell_check")
             try:
-                cursor.execute(f"SELECT ({expression}) FROM (SELECT {columns}) AS t", tuple(values.values()))
+                cursor.execute(sql, tuple(values.values()))
                 (answer,) = cursor.fetchone()
             except self._connection.Error:
                 cursor.execute("ROLLBACK TO SAVEPOINT maxwell_check")
@@ -133,7 +141,7 @@ class Filler:
         with closing(self._connection.cursor()) as cursor:
             cursor.execute("SAVEPOINT maxwell_row")
             try:
-                cursor.execute(sql, values) if values else cursor.execute(sql)
+                cursor.execute(self._with_holes(sql), values) if values else cursor.execute(sql)
                 if self._dialect == "postgres" and cursor.description:
                     cursor.fetchall()
             except self._connection.Error as error:
@@ -142,6 +150,10 @@ class Filler:
             finally:
                 cursor.execute("RELEASE SAVEPOINT maxwell_row")
             return None
+
+    def _with_holes(self, sql: str) -> str:
+        """A statement in the driver's own form; a name may have a '%' or a '?' in it."""
+        return sql.replace(_HOLE, "?") if self._dialect == "sqlite" else sql.replace("%", "%%").replace(_HOLE, "%s")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -182,9 +194,8 @@ class Filler:
             return
         parents = self.keys(key.parent, key.parent_columns)
         rows = self.keys(table.name, primary.columns)[: (self._rows + 1) // 2]
-        hole = "?" if self._dialect == "sqlite" else "%s"
-        sets = ", ".join(f"{_quote(column)} = {hole}" for column in key.columns)
-        where = " AND ".join(f"{_quote(column)} = {hole}" for column in primary.columns)
+        sets = ", ".join(f"{_quote(column)} = {_HOLE}" for column in key.columns)
+        where = " AND ".join(f"{_quote(column)} = {_HOLE}" for column in primary.columns)
         for number, row in enumerate(rows if parents else ()):
             parent = parents[number % len(parents)]
             self._try(f"UPDATE {_quote(table.name)} SET {sets} WHERE {where}", (*parent, *row))
@@ -214,16 +225,16 @@ class _TableFiller:
         bounds = [part.options for part in catalog.tables if f"PARTITION OF {table.name}" in part.options]
         self._bounds = [text for bound in bounds for text in literals(bound, self._dialect)]
 
-    def fill(self, wanted: int) -> tuple[int, str]:
+    def fill(self, wanted: int, there: int) -> tuple[int, str]:
         """How many rows were made, and what the database said to the one that could not be."""
-        for place in range(wanted):
-            row = self._row(place)
+        for made in range(wanted):
+            row = self._row(there + made)
             if row is None:
-                return place, "a row that it has to refer to is not there"
+                return made, "a row that it has to refer to is not there"
             self._solve(row)
             error = self._filler.insert(self._table.name, row)
             if error is not None and not self._search(row):
-                return place, error
+                return made, error
         return wanted, ""
 
     def _row(self, place: int) -> Row | None:
@@ -240,10 +251,15 @@ class _TableFiller:
             elif told and name not in self._unique:
                 row[name] = told[number % len(told)]
             else:
-                row[name] = value_of(self._kinds[name], name, number, self._dialect)
+                row[name] = self._value(name, number)
         learnt = self._filler.overrides(self._table.name)
-        row |= {name: value for name, value in learnt.items() if name in row and name not in self._unique}
-        return row if self._refer(row, place, number) else None
+        row |= {name: value for name, value in learnt.items() if row.get(name) is not None and name not in self._unique}
+        return row if self._refer(row, place) else None
+
+    def _value(self, name: str, number: int) -> Value:
+        kind, hints = self._kinds[name], self._filler.json
+        of_json = kind.meaning.family == "json" or (kind.meaning.family == "text" and name.lower() in hints.columns)
+        return hints.document(number) if of_json else value_of(kind, name, number, self._dialect)
 
     def _left_out(self, column: Column, place: int) -> bool:
         """Its default is what a row gets now and then; a key that counts itself always does."""
@@ -251,10 +267,12 @@ class _TableFiller:
             return True
         return column.default is not None and place % 5 == 4 and column.name not in self._unique
 
-    def _refer(self, row: Row, place: int, number: int) -> bool:
+    def _refer(self, row: Row, place: int) -> bool:
         """Point every foreign key at a row that is there; of two keys with a common column the first one decides it."""
         decided: set[str] = set()
         for key, parents in self._parents.items():
+            if any(name in decided and row.get(name) is None for name in key.columns):
+                continue  # a key with a NULL in it refers to nothing
             chosen = self._parent(key, parents, row, decided, place)
             if chosen is None:
                 nullable = [name for name in key.columns if self._kinds[name].nullable and name not in decided]
@@ -338,13 +356,16 @@ class _TableFiller:
         """Try other values until the database takes the row, and remember which it were."""
         for tried in islice(self._alternatives(row), TRIES):
             if self._filler.insert(self._table.name, tried) is None:
-                changed = {name: value for name, value in tried.items() if row.get(name) != value}
+                keys = {name for key in self._table.foreign_keys for name in key.columns}
+                changed = {name: value for name, value in tried.items() if row.get(name) != value and name not in keys}
                 self._filler.overrides(self._table.name).update(changed)
                 return True
         return False
 
     def _alternatives(self, row: Row) -> Iterator[Row]:
         keys = {name for key in self._table.foreign_keys for name in key.columns}
+        if any(set(columns) <= keys and len(columns) > 1 for columns in self._unique_sets()):
+            yield from islice(self._other_parents(row), TRIES // 2)
         free = [name for name in row if name not in keys]
         pools = {name: self._pool(name, row[name]) for name in free}
         wanted = self._in_checks() or set(free)
@@ -356,6 +377,15 @@ class _TableFiller:
         yield row | {name: None for name in free if self._kinds[name].nullable}
         for values in product(*(pools[name][:12] for name in suspects[:4])):
             yield row | dict(zip(suspects[:4], values, strict=True))
+
+    def _other_parents(self, row: Row) -> Iterator[Row]:
+        """Other pairs, where each may be there but once."""
+        known = {key: parents[:20] for key, parents in self._parents.items() if parents}
+        for chosen in product(*known.values()):
+            tried = dict(row)
+            for key, parent in zip(known, chosen, strict=True):
+                tried |= dict(zip(key.columns, parent, strict=True))
+            yield tried
 
     def _has_default(self, name: str) -> bool:
         return self._table.by_name[name].default is not None

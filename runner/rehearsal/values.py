@@ -94,8 +94,6 @@ def value_of(kind: Kind, name: str, number: int, dialect: Dialect) -> Value:
             return f"{number} hours"
         case "uuid":
             return str(uuid.UUID(int=number))
-        case "json":
-            return f'{{"number": {number}}}'
         case "bytes":
             data = number.to_bytes(4, "big")
             return data if dialect == "sqlite" else f"\\x{data.hex()}"
