@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.catalog import Catalog, differences, fingerprint, read_catalog
+from runner.catalog.compare import described
 from runner.dialects import connect
 from runner.domain.migration import Dialect
 from runner.domain.url import parse_url
@@ -225,6 +226,42 @@ def test_what_stands_only_in_sqlite_s_text_is_seen(constraint: str, make_databas
     one.script("CREATE TABLE t (a INTEGER, b TEXT)")
     other.script(f"CREATE TABLE t (a INTEGER {constraint}, b TEXT)")
     assert [item.object for item in differences(catalog(one), catalog(other))] == [SQLITE_TEXT[constraint]]
+
+
+# Texts that SQLite takes, and one thing that has to be found in each.
+ODD_TEXTS = {
+    "CREATE TABLE t (a INT /* , */ -- ( \n, b)": "column order of t: a, b",
+    "CREATE TABLE [t x] (`a b` INT, c)": 'column "t x"."a b": INT',
+    "CREATE TABLE t (a INT CHECK (a > 1) CHECK (a < 9), CONSTRAINT x CHECK (a <> 3) CHECK (a <> 4))": (
+        "check x on t: CHECK (a <> 3)"
+    ),
+    "CREATE TABLE t (a INT CONSTRAINT n NOT NULL CONSTRAINT u UNIQUE CONSTRAINT d DEFAULT 4)": (
+        "unique constraint u on t: UNIQUE (a)"
+    ),
+    'CREATE TABLE t (a INT, CONSTRAINT "odd name" CHECK (a > 0))': 'check "odd name" on t: CHECK (a > 0)',
+    "CREATE TABLE t (a TEXT DEFAULT \"said\", b BLOB DEFAULT x'00')": "column t.b: BLOB DEFAULT x'00'",
+    "CREATE TABLE t (begin INT, end TEXT, generated INT)": "column t.generated: INT",
+    "CREATE TABLE t AS SELECT 1 AS a": "column t.a: (no type)",
+    "CREATE TABLE t (a INT); CREATE TRIGGER IF NOT EXISTS main.r UPDATE OF a ON t"
+    " BEGIN SELECT CASE WHEN 1 THEN 2 END; END": (
+        "trigger r on t: BEFORE UPDATE OF a FOR EACH ROW BEGIN select case when 1 then 2 end END"
+    ),
+    "CREATE VIEW IF NOT EXISTS v (p) AS WITH q AS (SELECT 1) SELECT * FROM q": (
+        "view v: (p) AS with q as (select 1) select * from q"
+    ),
+    "CREATE TABLE t (a INT); CREATE INDEX i ON t (a ASC, abs(a)) WHERE a > 'on (x)'": (
+        "index i on t: INDEX (a, abs(a)) WHERE a > 'on (x)'"
+    ),
+    "CREATE TABLE t (a INT NOT NULL ON CONFLICT ABORT)": "column t.a: INT NOT NULL",
+    "CREATE VIRTUAL TABLE t USING fts5 (a, b)": "table t: virtual table using fts5(a, b)",
+}
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_odd_texts_of_sqlite_are_read(text: str, make_database: MakeDatabase) -> None:
+    database = make_database("sqlite")
+    database.script(text)
+    assert ODD_TEXTS[text] in described(catalog(database))
 
 
 def test_hostile_names_are_only_names(database: Database) -> None:

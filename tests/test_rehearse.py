@@ -90,6 +90,18 @@ def test_a_rollback_that_deletes_other_rows(project: Rehearsed) -> None:
     assert "reading" in messages(answer)
 
 
+def test_a_rollback_that_takes_more_than_its_migration_brought(project: Rehearsed) -> None:
+    """expect-row-loss allows the rollback to take its own rows, and no others."""
+    header = "-- expect-row-loss: probe\n"
+    insert = "INSERT INTO probe (id, name) VALUES (900001, 'seed');"
+    project.add("003_seed", insert, "DELETE FROM probe WHERE id = 900001;", header=header)
+    assert found(project.run()) == []
+    purge = "DELETE FROM probe WHERE id NOT IN (SELECT probe_id FROM reading);"
+    project.change("both", "003_seed.rollback.sql", "DELETE FROM probe WHERE id = 900001;", purge)
+    answer = project.run(expect=1)
+    assert found(answer) == [(each, "003_seed", "down", "rows-lost") for each in ("sqlite", "postgres")]
+
+
 def test_a_rollback_that_changes_other_rows(project: Rehearsed) -> None:
     project.add("003_more", "ALTER TABLE probe ADD COLUMN more INTEGER;", "ALTER TABLE probe DROP COLUMN more;")
     project.change("both", "003_more.rollback.sql", "ALTER", "UPDATE probe SET unit = 'lost';\nALTER")

@@ -74,8 +74,12 @@ def differences(expected: Catalog, found: Catalog) -> tuple[Difference, ...]:
 
 def fingerprint(catalog: Catalog) -> str:
     """SHA-256, in hex, of a canonical text: equal for equal catalogs, whatever order their objects were made in."""
-    lines = sorted(f"{key.kind}\0{key.name}\0{sql}" for key, sql in _objects(catalog))
-    return sha256("\n".join([catalog.dialect, *lines]).encode()).hexdigest()
+    return sha256("\0".join([catalog.dialect, *described(catalog)]).encode()).hexdigest()
+
+
+def described(catalog: Catalog) -> list[str]:
+    """Every object with its SQL in short, sorted: ``index scenes_idx on scenes: INDEX (position)``."""
+    return sorted(f"{key.kind} {key.name}: {sql}" for key, sql in _objects(catalog))
 
 
 def _whole(catalog: Catalog, name: str) -> str:

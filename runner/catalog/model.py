@@ -31,7 +31,7 @@ class Column:
     @property
     def sql(self) -> str:
         """Everything but the name."""
-        parts = [self.type]
+        parts = [self.type or "(no type)"]
         if self.collation:
             parts.append(f"COLLATE {self.collation}")
         if self.generated:
@@ -47,7 +47,7 @@ class Column:
             parts.append(f"ON CONFLICT {self.not_null_conflict}")
         if self.default is not None:
             parts.append(f"DEFAULT {self.default}")
-        return " ".join(part for part in parts if part)
+        return " ".join(parts)
 
 
 @dataclass(frozen=True)

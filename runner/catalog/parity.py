@@ -70,7 +70,7 @@ def _columns(one: Table, other: Table) -> Iterator[Disparity]:
         mine, theirs = first.get(name), second.get(name)
         shown = f"{sql_name(other.name)}.{sql_name((theirs or mine or one.columns[0]).name)}"
         if mine is None or theirs is None:
-            there = (mine.sql or "no type" if mine else None, theirs.sql if theirs else None)
+            there = (mine.sql if mine else None, theirs.sql if theirs else None)
             yield Disparity("column", shown, *there)
         else:
             yield from _column(shown, mine, theirs, one)
@@ -81,7 +81,7 @@ def _columns(one: Table, other: Table) -> Iterator[Disparity]:
 
 def _column(name: str, sqlite: Column, postgres: Column, table: Table) -> Iterator[Disparity]:
     if not same_type(sqlite, postgres, strict="STRICT" in table.options):
-        yield Disparity("type", f"of {name}", sqlite.type or "no type", postgres.type)
+        yield Disparity("type", f"of {name}", sqlite.type or "(no type)", postgres.type)
     if sqlite.nullable != postgres.nullable:
         words = {True: "NULL", False: "NOT NULL"}
         yield Disparity("nullability", f"of {name}", words[sqlite.nullable], words[postgres.nullable])

@@ -135,7 +135,7 @@ class _Constraints:
                 reader(self)
 
     def _constraint(self) -> None:
-        self.name = self._next().text
+        self.name = _bare(self._next().text)
 
     def _check(self) -> None:
         self.table.checks.append((self._taken_name(), joined(self._group())))
@@ -240,7 +240,8 @@ class _Constraints:
     def _conflict(self) -> str:
         if self._peek() == "on" and self._peek(1) == "conflict":
             self.place += 2
-            return f"ON CONFLICT {self._next().text.upper()}"
+            action = self._next().text.upper()
+            return "" if action == "ABORT" else f"ON CONFLICT {action}"  # that is what happens anyway
         return ""
 
     def _group(self) -> list[Piece]:
@@ -302,8 +303,7 @@ def read_trigger(text: str) -> TriggerText:
     items = pieces(text)
     begin = next(number for number, piece in enumerate(items) if piece.word and piece.text == "begin")
     head, body = items[:begin], items[begin + 1 :]
-    while body and body[-1].text in (";", "end"):
-        body = body[:-1]
+    body = _without_semicolons(_without_semicolons(body)[:-1])  # the last word is END
     place = next(number for number, piece in enumerate(head) if piece.word and piece.text == "trigger") + 1
     if [piece.text for piece in head[place : place + 3]] == ["if", "not", "exists"]:
         place += 3
@@ -324,6 +324,12 @@ def read_view(text: str) -> str:
     items = [piece for piece in pieces(text) if piece.text != ";"]
     at = next(number for number, piece in enumerate(items) if piece.word and piece.text == "as")
     return joined(items[at + 1 :])
+
+
+def _without_semicolons(items: list[Piece]) -> list[Piece]:
+    while items and items[-1].text == ";":
+        items = items[:-1]
+    return items
 
 
 def _without_asc(items: list[Piece]) -> str:

@@ -121,7 +121,7 @@ class DialectRehearsal:
             back = self._version_now()
             schema = self._differing("schema-after-down", "after the rollback", before.catalog, back.catalog)
             findings += schema
-            findings += there_and_back(before, above, full, back)
+            findings += there_and_back(before, above, full, back, migration.expect_row_loss)
             led_back = not any(finding.severity == "error" for finding in schema)
         self._step(migration, DOWN, milliseconds or 0.0, findings)
         return led_back

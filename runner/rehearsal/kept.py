@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -48,11 +48,14 @@ class Version:
     rows: Mapping[str, Contents]
 
 
-def there_and_back(before: Version, above: Version, full: Version, back: Version) -> list[Finding]:
+def there_and_back(
+    before: Version, above: Version, full: Version, back: Version, expect_row_loss: Collection[str]
+) -> list[Finding]:
     """What a rollback did to rows: ``before`` the migration, ``above`` it, ``full``: with more rows, ``back`` down.
 
     A value that the migration leaves alone must be left alone by its rollback, in rows made since too: else an error. A
-    value that the migration changes ought to come back: else a warning.
+    value that the migration changes ought to come back: else a warning. Where the migration may delete rows, those that
+    it did not delete itself have to outlive its rollback.
     """
     findings = []
     for table in before.catalog.tables:
@@ -60,6 +63,8 @@ def there_and_back(before: Version, above: Version, full: Version, back: Version
             continue
         untouched = _untouched(table, before, above, full)
         finding = _changed(table, untouched, full, back) or _not_restored(table, before, back)
+        if table.name in expect_row_loss:
+            finding = _deleted(table, before, above, back) or finding
         if finding:
             findings.append(finding)
     return findings
@@ -96,6 +101,21 @@ def _changed(table: Table, columns: list[str], full: Version, back: Version) -> 
         f"the rollback changes {', '.join(names)} in {lost.total()} rows of {table.name}; "
         "the migration leaves that alone",
     )
+
+
+def _deleted(table: Table, before: Version, above: Version, back: Version) -> Finding | None:
+    """Rows that were there before and above, and are not any more; by their key, or whole without one."""
+    old, now = before.rows[table.name], back.rows[table.name]
+    if table.name not in above.rows:
+        return None
+    key = table.primary_key.columns if table.primary_key else old.columns
+    if not set(key) <= set(above.rows[table.name].columns) & set(now.columns):
+        return None
+    lost = (old.of(key) & above.rows[table.name].of(key)) - now.of(key)
+    if not lost:
+        return None
+    message = f"the rollback deletes {lost.total()} rows of {table.name} that were there before the migration"
+    return Finding("rows-lost", "error", message)
 
 
 def _not_restored(table: Table, before: Version, back: Version) -> Finding | None:

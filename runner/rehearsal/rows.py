@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
+from runner import interruption
 from runner.catalog.model import Catalog, Check, Column, ForeignKey, Table, Unique
 from runner.domain.migration import Dialect
 from runner.domain.sql import tokens
@@ -74,6 +75,7 @@ class Filler:
         unfilled = []
         with self._transaction():
             for table in _in_order(catalog):
+                interruption.check()
                 columns = tuple(column.name for column in table.columns)
                 there = self._count(table.name)
                 wanted = self._rows if not there else self._rows // 2 if self._filled.get(table.name) != columns else 0
