@@ -256,6 +256,17 @@ def test_conditions_are_read_alike() -> None:
     assert normal(written) == normal(deparsed)
 
 
+def test_a_domain_is_its_own_type(make_database: MakeDatabase) -> None:
+    one, other = make_database("sqlite"), make_database("postgres")
+    one.script("CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY, b VARCHAR(5) NOT NULL DEFAULT 'x', c TEXT)")
+    other.script(
+        "CREATE DOMAIN word AS VARCHAR(5) NOT NULL DEFAULT 'x'; CREATE TYPE mood AS ENUM ('sad');"
+        "CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY, b word, c mood)"
+    )
+    with one.connect() as first, other.connect() as second:
+        assert disparities(read_catalog(first, "sqlite"), read_catalog(second, "postgres")) == ()
+
+
 def test_keys_that_count_themselves_are_one_thing_in_both(make_database: MakeDatabase) -> None:
     one, other = make_database("sqlite"), make_database("postgres")
     one.script(

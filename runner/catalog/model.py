@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from runner.domain.migration import Dialect
+from runner.domain.quoting import quote_name, quote_text
 
 _PLAIN = re.compile(r"[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)?")
 
@@ -183,8 +184,7 @@ class Enum:
 
     @property
     def sql(self) -> str:
-        labels = ", ".join("'" + label.replace("'", "''") + "'" for label in self.labels)
-        return f"ENUM ({labels})"
+        return f"ENUM ({', '.join(map(quote_text, self.labels))})"
 
 
 @dataclass(frozen=True)
@@ -244,10 +244,7 @@ class Catalog:
 
 def sql_name(name: str) -> str:
     """A name as a person writes it: quoted only where it must be."""
-    if _PLAIN.fullmatch(name):
-        return name
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
+    return name if _PLAIN.fullmatch(name) else quote_name(name)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ alone (functions, sequences, enums, domains, policies, storage) is not compared.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from runner.catalog.meaning import NO_DEFAULT, DefaultMeaning, default_meaning, normal, same_type, type_meaning
@@ -41,6 +41,7 @@ class Disparity:
 def disparities(sqlite: Catalog, postgres: Catalog) -> tuple[Disparity, ...]:
     """What the two catalogs do not have in common, by table; empty if they are one logical schema."""
     found: list[Disparity] = []
+    postgres = _without_domains(postgres)
     one, other = _by_fold(sqlite.tables), _by_fold(postgres.tables)
     for name in sorted(one.keys() | other.keys()):
         first, second = one.get(name), other.get(name)
@@ -56,6 +57,21 @@ def disparities(sqlite: Catalog, postgres: Catalog) -> tuple[Disparity, ...]:
         found += _indexes(sqlite, postgres, first, second)
         found += _triggers(sqlite, postgres, first, second)
     return (*found, *_views(sqlite, postgres))
+
+
+def _without_domains(postgres: Catalog) -> Catalog:
+    """A column of a domain is one of the domain's own type."""
+    domains = {domain.name: domain for domain in postgres.domains}
+
+    def plain(column: Column) -> Column:
+        while (domain := domains.get(column.type.strip('"'))) is not None:
+            default = domain.default if column.default is None else column.default
+            nullable = column.nullable and domain.nullable
+            column = replace(column, type=domain.base, nullable=nullable, default=default)
+        return column
+
+    tables = tuple(replace(table, columns=tuple(map(plain, table.columns))) for table in postgres.tables)
+    return replace(postgres, tables=tables)
 
 
 def _by_fold(tables: tuple[Table, ...]) -> dict[str, Table]:

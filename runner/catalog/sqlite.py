@@ -19,6 +19,7 @@ from runner.catalog.model import (
     View,
     is_bookkeeping,
 )
+from runner.domain.quoting import quote_name
 
 _VIRTUAL = "m.sql LIKE 'CREATE VIRTUAL%'"  # not asked for its columns: its module need not be loaded
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM main.sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
@@ -213,9 +214,8 @@ def _trigger(name: str, table: str, sql: str) -> Trigger:
 
 
 def _view(connection: Any, name: str, sql: str) -> View:
-    doubled = name.replace('"', '""')
     try:
-        rows = _rows(connection, f'PRAGMA main.table_xinfo("{doubled}")')
+        rows = _rows(connection, f"PRAGMA main.table_xinfo({quote_name(name)})")
     except connection.OperationalError:
         rows = []  # what it needs is gone
     return View(name, tuple(row[1] for row in rows), texts.read_view(sql))

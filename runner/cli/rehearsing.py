@@ -77,7 +77,7 @@ def drift(session: Session, scratch: str | None) -> int:
     help="Rehearse this dialect alone; the two are not compared then.",
 )
 @scratch_option
-@option("--rows", type=click.IntRange(0, 100_000), default=30, metavar="N", help="Make so many rows for each table.")
+@option("--rows", type=click.IntRange(0, 10_000), default=30, metavar="N", help="Make so many rows for each table.")
 @option(
     "--junit",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),

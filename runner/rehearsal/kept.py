@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.catalog.model import Catalog, Table
+from runner.domain.quoting import quote_name
 from runner.rehearsal.model import Finding
 
 
@@ -34,7 +35,9 @@ def contents(connection: Any, catalog: Catalog) -> Mapping[str, Contents]:
             continue
         columns = tuple(column.name for column in table.columns)
         with closing(connection.cursor()) as cursor:
-            cursor.execute(f"SELECT {', '.join(_text(name, catalog) for name in columns)} FROM {_quote(table.name)}")
+            cursor.execute(
+                f"SELECT {', '.join(_text(name, catalog) for name in columns)} FROM {quote_name(table.name)}"
+            )
             rows = tuple(tuple(map(_canonical, row)) for row in cursor.fetchall())
             found[table.name] = Contents(columns, rows)
     return found
@@ -143,9 +146,4 @@ def _canonical(text: str | None) -> str | None:
 
 
 def _text(name: str, catalog: Catalog) -> str:
-    return f"quote({_quote(name)})" if catalog.dialect == "sqlite" else f"{_quote(name)}::text"
-
-
-def _quote(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
+    return f"quote({quote_name(name)})" if catalog.dialect == "sqlite" else f"{quote_name(name)}::text"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runner import interruption
 from runner.catalog.model import Catalog, Check, Column, ForeignKey, Table, Unique
 from runner.domain.migration import Dialect
+from runner.domain.quoting import quote_name
 from runner.domain.sql import tokens
 from runner.rehearsal.json_hints import JsonHints
 from runner.rehearsal.values import (
@@ -100,10 +101,10 @@ class Filler:
 
     def insert(self, table: str, row: Row) -> str | None:
         """None if the row is there now; else what the database said."""
-        names = ", ".join(map(_quote, row))
+        names = ", ".join(map(quote_name, row))
         holes = ", ".join([_HOLE] * len(row))
         values = f"({names}) VALUES ({holes})" if row else "DEFAULT VALUES"
-        return self._try(f"INSERT INTO {_quote(table)} {values}", tuple(row.values()))
+        return self._try(f"INSERT INTO {quote_name(table)} {values}", tuple(row.values()))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with closing(self._connection.cursor()) as cursor:
@@ -113,14 +114,14 @@ class Filler:
 
     def keys(self, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         """Values of a parent's columns that a child may refer to."""
-        listed = ", ".join(map(_quote, columns))
-        there = " AND ".join(f"{_quote(column)} IS NOT NULL" for column in columns)
-        return self.query(f"SELECT {listed} FROM {_quote(table)} WHERE {there} ORDER BY {listed} LIMIT {_PARENTS}")
+        listed = ", ".join(map(quote_name, columns))
+        there = " AND ".join(f"{quote_name(column)} IS NOT NULL" for column in columns)
+        return self.query(f"SELECT {listed} FROM {quote_name(table)} WHERE {there} ORDER BY {listed} LIMIT {_PARENTS}")
 
     def holds(self, expression: str, values: Mapping[str, Value], types: Mapping[str, str]) -> bool:
         """Does a CHECK let these values pass? True too where it cannot be asked about them alone."""
         casts = {name: f"CAST({_HOLE} AS {types[name]})" if types.get(name) else _HOLE for name in values}
-        columns = ", ".join(f"{cast} AS {_quote(name)}" for name, cast in casts.items())
+        columns = ", ".join(f"{cast} AS {quote_name(name)}" for name, cast in casts.items())
         sql = self._with_holes(f"SELECT ({expression}) FROM (SELECT {columns}) AS t")
         with closing(self._connection.cursor()) as cursor:
             cursor.execute("SAVEPOINT maxwell_check")
@@ -135,7 +136,7 @@ class Filler:
         return answer is None or bool(answer)
 
     def _count(self, table: str) -> int:
-        ((count,),) = self.query(f"SELECT count(*) FROM {_quote(table)}")
+        ((count,),) = self.query(f"SELECT count(*) FROM {quote_name(table)}")
         return int(count)
 
     def _try(self, sql: str, values: tuple[Any, ...] = ()) -> str | None:
@@ -191,16 +192,16 @@ class Filler:
         """Only where no row points anywhere yet."""
         if set(key.columns) & set(primary.columns) or any(table.by_name[name].generated for name in key.columns):
             return
-        set_ones = " OR ".join(f"{_quote(column)} IS NOT NULL" for column in key.columns)
-        if self.query(f"SELECT 1 FROM {_quote(table.name)} WHERE {set_ones} LIMIT 1"):
+        set_ones = " OR ".join(f"{quote_name(column)} IS NOT NULL" for column in key.columns)
+        if self.query(f"SELECT 1 FROM {quote_name(table.name)} WHERE {set_ones} LIMIT 1"):
             return
         parents = self.keys(key.parent, key.parent_columns)
         rows = self.keys(table.name, primary.columns)[: (self._rows + 1) // 2]
-        sets = ", ".join(f"{_quote(column)} = {_HOLE}" for column in key.columns)
-        where = " AND ".join(f"{_quote(column)} = {_HOLE}" for column in primary.columns)
+        sets = ", ".join(f"{quote_name(column)} = {_HOLE}" for column in key.columns)
+        where = " AND ".join(f"{quote_name(column)} = {_HOLE}" for column in primary.columns)
         for number, row in enumerate(rows if parents else ()):
             parent = parents[number % len(parents)]
-            self._try(f"UPDATE {_quote(table.name)} SET {sets} WHERE {where}", (*parent, *row))
+            self._try(f"UPDATE {quote_name(table.name)} SET {sets} WHERE {where}", (*parent, *row))
 
 
 class _TableFiller:
@@ -489,8 +490,3 @@ def _told_by_checks(checks: Sequence[VerifyCheck], dialect: Dialect) -> Mapping[
                             one[1:-1].replace("''", "'") for one in listed if one.startswith("'")
                         )
     return {key: values for key, values in found.items() if values}
-
-
-def _quote(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
