@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -312,6 +313,17 @@ def test_a_migration_outside_a_transaction(project: Rehearsed) -> None:
     answer = project.run()
     told = [one for one in answer["statements"] if one["id"] == "003_index"]
     assert len(told) == 2 and all("outside a transaction" in one["note"] for one in told)
+    for one in told:
+        assert {"relation": "probe", "mode": "SHARE UPDATE EXCLUSIVE"}.items() <= one["locks"][0].items()
+
+
+def test_progress_is_told_as_asked(project: Rehearsed) -> None:
+    lines = project.raw("rehearse", "--dialect", "sqlite", "-v").stderr.splitlines()
+    assert len(lines) == 6 and all(line.startswith("passed   sqlite") for line in lines)
+    lines = project.raw("rehearse", "--dialect", "sqlite", "--log-format", "json").stderr.splitlines()
+    assert [json.loads(line)["step"] for line in lines] == STEPS * 2
+    result = project.raw("rehearse", "--dialect", "sqlite", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
 
 
 def test_a_target_ends_it(project: Rehearsed) -> None:

@@ -75,9 +75,9 @@ class ForeignKey:
     name: str | None = None
     on_delete: str = "NO ACTION"
     on_update: str = "NO ACTION"
-    options: str = ""  # MATCH FULL, DEFERRABLE ..., SET NULL's columns, in SQL
+    options: str = ""  # MATCH FULL, DEFERRABLE ..., SET NULL's columns, NOT ENFORCED, in SQL
     validated: bool = True  # False: rows from before it were never looked at (NOT VALID)
-    enforced: bool = True  # False: its triggers are disabled, or it says NOT ENFORCED
+    enabled: bool = True  # False: its triggers are disabled, so that it holds nothing
 
     @property
     def sql(self) -> str:
@@ -86,7 +86,7 @@ class ForeignKey:
             for event, action in (("UPDATE", self.on_update), ("DELETE", self.on_delete))
             if action != "NO ACTION"
         ]
-        state = [*(() if self.validated else ("NOT VALID",)), *(() if self.enforced else ("NOT ENFORCED",))]
+        state = [*(() if self.validated else ("NOT VALID",)), *(() if self.enabled else ("(disabled)",))]
         reference = f"REFERENCES {sql_name(self.parent)} {listed(self.parent_columns)}"
         return _words("FOREIGN KEY", listed(self.columns), reference, *actions, self.options, *state)
 

@@ -132,7 +132,7 @@ def _after_list(text: str) -> str:
 
 
 def _foreign_key(row: tuple[Any, ...]) -> ForeignKey:
-    _, name, columns, _, parent, parent_columns, on_update, on_delete, options, validated, enforced, _ = row
+    _, name, columns, _, parent, parent_columns, on_update, on_delete, options, validated, enabled, _ = row
     return ForeignKey(
         tuple(columns),
         parent,
@@ -142,7 +142,7 @@ def _foreign_key(row: tuple[Any, ...]) -> ForeignKey:
         on_update=_ACTIONS[on_update],
         options=options,
         validated=validated,
-        enforced=enforced,
+        enabled=enabled,
     )
 
 

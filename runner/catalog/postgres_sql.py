@@ -75,11 +75,11 @@ SELECT c.relname::text, k.contype::text, k.conname::text,
            (SELECT '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')'
             FROM jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) AS s(attnum)
             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = s.attnum::int2),
-           CASE WHEN k.condeferrable THEN 'DEFERRABLE' END, CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END),
+           CASE WHEN k.condeferrable THEN 'DEFERRABLE' END, CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END,
+           CASE WHEN NOT (to_jsonb(k) ->> 'conenforced')::boolean THEN 'NOT ENFORCED' END),
        k.convalidated OR NOT coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true),
-       coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
-           AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
-                           WHERE g.tgconstraint = k.oid AND g.tgisinternal AND g.tgenabled IN ('D', 'R')),
+       NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
+                   WHERE g.tgconstraint = k.oid AND g.tgisinternal AND g.tgenabled IN ('D', 'R')),
        pg_get_expr(k.conbin, k.conrelid, true)
 FROM pg_catalog.pg_constraint AS k
 JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid

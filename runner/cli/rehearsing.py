@@ -128,10 +128,15 @@ def rehearse(
 
 @contextmanager
 def _observing(session: Session) -> Iterator[RehearsalObserver]:
-    """Whoever tells of progress: with -v a line for each step, on a terminal something that moves, else nobody."""
-    if session.verbose and not session.quiet:
+    """Whoever tells of progress: a line for each step with -v, a JSON line if asked for, on a terminal something that
+    moves, else nobody."""
+    if session.quiet:
+        yield RehearsalObserver()
+    elif session.logs_json:
+        yield _JsonLines()
+    elif session.verbose:
         yield _Lines()
-    elif sys.stderr.isatty() and session.color and not session.quiet:
+    elif sys.stderr.isatty() and session.color:
         from rich.console import Console
 
         with Console(stderr=True).status("rehearsing") as status:
@@ -147,6 +152,19 @@ class _Lines(RehearsalObserver):
         reason = f"  {step.reason}" if step.reason else ""
         with suppress(BrokenPipeError):
             print(f"{step.status:<7}  {step.dialect or 'both':<8}  {step.id}  {step.name}{reason}", file=sys.stderr)
+
+
+class _JsonLines(RehearsalObserver):
+    """The same as JSON lines."""
+
+    def stepped(self, step: Step) -> None:
+        from runner.cli.json_log import line
+
+        text = f"{step.dialect or 'both'} {step.id} {step.name}: {step.status}"
+        facts = {"dialect": step.dialect, "id": step.id, "step": step.name, "status": step.status}
+        with suppress(BrokenPipeError):
+            level = "error" if step.status == "failed" else "info"
+            print(line(level, text, **facts, duration_ms=step.duration_ms), file=sys.stderr, flush=True)
 
 
 class _Live(RehearsalObserver):

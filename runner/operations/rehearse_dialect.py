@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from runner.backend import Backend, as_yoyo
 from runner.catalog import Catalog, Difference, differences, read_catalog
 from runner.catalog.compare import COLUMN_ORDER
 from runner.dialects import connect
+from runner.domain import sql
 from runner.domain.migration import Dialect, Migration
 from runner.domain.outcome import Direction
+from runner.domain.url import DatabaseUrl
 from runner.errors import Interrupted, MaxwellError
 from runner.operations.checking import ROW_LOSS, Checker, describe
 from runner.operations.expected import build
@@ -22,6 +24,7 @@ from runner.rehearsal.json_hints import json_hints
 from runner.rehearsal.kept import Version, contents, there_and_back
 from runner.rehearsal.model import AGAIN, DOWN, UP, Finding, RehearsalObserver, StatementReport, Status, Step
 from runner.rehearsal.rows import Filler
+from runner.rehearsal.sampling import LockSampler
 from runner.rehearsal.statements import ALONE, observe
 from runner.scratch import scratch_database
 from verify.model import VerifyReport
@@ -53,6 +56,7 @@ class DialectRehearsal:
         self._observer = observer
         self._stack = ExitStack()
         self._connection: Any = None
+        self._url: DatabaseUrl
         self._backend: Backend
         self._filler: Filler
         self._told: set[str] = set()  # the tables of which it was said that they could not be filled
@@ -76,7 +80,7 @@ class DialectRehearsal:
         """A new scratch database, instead of the one there was, with these migrations and rows."""
         self._stack.close()
         self._stack = ExitStack()
-        url = self._stack.enter_context(scratch_database(self._dialect, scratch=self._scratch))
+        url = self._url = self._stack.enter_context(scratch_database(self._dialect, scratch=self._scratch))
         self._connection = self._stack.enter_context(closing(connect(url, what="rehearse")))
         self._stack.enter_context(interruption.watched(self._connection))
         self._backend = build(url, self._connection, applied)
@@ -147,8 +151,10 @@ class DialectRehearsal:
                 self._connection, migration.id, direction, script, transactional=migration.transactional
             )
         checker = Checker(self._connection, self._dialect, self._checks)
+        sampler = self._sampler() if look and not migration.transactional else None
         try:
-            milliseconds = self._backend.run(known, direction, lambda: None).duration_ms
+            with sampler or nullcontext():
+                milliseconds = self._backend.run(known, direction, lambda: None).duration_ms
         except Interrupted:
             raise
         except MaxwellError as error:
@@ -157,9 +163,20 @@ class DialectRehearsal:
                 Finding("statement-failed", "error", error.message, error.file, error.line, error.statement)
             )
             return None
-        if look and self._dialect == "postgres" and not migration.transactional:
+        if sampler is not None:
+            (statement,) = sql.postgres_statements(script.text)
+            line = sql.line_of(script.text, statement.start)
             self.statements.append(
-                StatementReport(migration.id, direction, script.path, 1, script.text, milliseconds, note=ALONE)
+                StatementReport(
+                    migration.id,
+                    direction,
+                    script.path,
+                    line,
+                    statement.text,
+                    milliseconds,
+                    sampler.locks,
+                    note=ALONE,
+                )
             )
         _, new = checker.check(direction, migration.expect_row_loss, in_transaction=False)
         broken = _of_the_migration(new, checker.before)
@@ -167,6 +184,11 @@ class DialectRehearsal:
             code = "rows-lost" if all(one.name == ROW_LOSS for one in broken.failed("error")) else "violations"
             findings.append(Finding(code, "error", describe(broken), script.path))
         return milliseconds
+
+    def _sampler(self) -> LockSampler | None:
+        if self._dialect == "sqlite":
+            return None
+        return LockSampler(self._url, self._connection.info.backend_pid)
 
     def _differing(self, code: str, when: str, expected: Catalog, found: Catalog) -> list[Finding]:
         result = differences(expected, found)

@@ -27,7 +27,7 @@ MODES = {
     "ExclusiveLock": ("EXCLUSIVE", "writes and SELECT FOR UPDATE"),
     "AccessExclusiveLock": ("ACCESS EXCLUSIVE", "reads and writes"),
 }
-_STRENGTH = {mode: number for number, mode in enumerate(MODES)}
+STRENGTH = {mode: number for number, mode in enumerate(MODES)}
 ORDINARY = frozenset({"ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE"})  # what an application's own statements take
 
 _FILES = """
@@ -35,12 +35,12 @@ SELECT c.oid, c.relname::text, c.relfilenode, c.relkind::text FROM pg_catalog.pg
 WHERE c.relkind IN ('r', 'm', 'i', 'p', 'v', 'S') AND c.relnamespace = %s
 """
 _SCHEMA = "SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = current_schema()"
-_LOCKS = """
+LOCKS = """
 SELECT l.relation, l.mode FROM pg_catalog.pg_locks AS l
 WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
 """
-ALONE = "it runs outside a transaction: its locks are gone when it is over, and cannot be read"
+ALONE = "it runs outside a transaction: what is told is its run itself, and the locks that were seen meanwhile"
 
 
 def observe(
@@ -71,8 +71,8 @@ def _observed(connection: Any, id: str, direction: Direction, script: Script) ->
                 now = _strongest(cursor, before)
                 locks = [
                     Lock(before[oid][0], *MODES[mode])
-                    for oid, mode in sorted(now.items(), key=lambda item: (-_STRENGTH[item[1]], before[item[0]][0]))
-                    if oid not in held or _STRENGTH[mode] > _STRENGTH[held[oid]]
+                    for oid, mode in sorted(now.items(), key=lambda item: (-STRENGTH[item[1]], before[item[0]][0]))
+                    if oid not in held or STRENGTH[mode] > STRENGTH[held[oid]]
                 ]
                 held = now
                 rewrites = _rewritten(cursor, schema, before)
@@ -92,10 +92,10 @@ def _observed(connection: Any, id: str, direction: Direction, script: Script) ->
 
 def _strongest(cursor: Any, before: dict[int, tuple[str, int, str]]) -> dict[int, str]:
     """The strongest lock on each table that was there before; an index is locked with its table."""
-    cursor.execute(_LOCKS)
+    cursor.execute(LOCKS)
     strongest: dict[int, str] = {}
     for oid, mode in cursor.fetchall():
-        if oid in before and before[oid][2] != "i" and _STRENGTH[mode] >= _STRENGTH.get(strongest.get(oid, ""), -1):
+        if oid in before and before[oid][2] != "i" and STRENGTH[mode] >= STRENGTH.get(strongest.get(oid, ""), -1):
             strongest[oid] = mode
     return strongest
 
