@@ -163,6 +163,15 @@ def test_a_rollback_that_fails(project: Rehearsed) -> None:
     assert skipped == ["003_more", "003_more"]
 
 
+def test_a_migration_that_cannot_be_applied_twice(project: Rehearsed) -> None:
+    """Its rollback leaves behind what is in the way of the second time."""
+    project.add("003_seed", "INSERT INTO probe (id, name) VALUES (900001, 'seed');", "SELECT 1;")
+    project.add("004_later", "CREATE TABLE later (id INTEGER NOT NULL PRIMARY KEY);", "DROP TABLE later;")
+    answer = project.run(expect=1)
+    assert found(answer) == [(each, "003_seed", "up again", "statement-failed") for each in ("sqlite", "postgres")]
+    assert [step["status"] for step in answer["steps"] if step["id"] == "004_later"] == ["passed"] * 7
+
+
 def test_a_migration_that_deletes_without_saying_so(project: Rehearsed) -> None:
     project.add("003_purge", PURGE, None, header="-- irreversible: they are gone\n")
     answer = project.run(expect=1)

@@ -111,8 +111,8 @@ class DialectRehearsal:
         elif not self._down(migration, before, above):
             self._skip(migration, AGAIN, "the rollback did not lead back")
             self._open(so_far)
-        else:
-            self._up_again(migration, above)
+        elif not self._up_again(migration, above):
+            self._open(so_far)
         return True
 
     def _down(self, migration: Migration, before: Version, above: Version) -> bool:
@@ -130,7 +130,8 @@ class DialectRehearsal:
         self._step(migration, DOWN, milliseconds or 0.0, findings)
         return led_back
 
-    def _up_again(self, migration: Migration, above: Version) -> None:
+    def _up_again(self, migration: Migration, above: Version) -> bool:
+        """Does it come to the same a second time?"""
         findings: list[Finding] = []
         milliseconds = self._go(migration, Direction.APPLY, findings, look=False)
         if milliseconds is not None:
@@ -138,6 +139,7 @@ class DialectRehearsal:
             findings += self._differing("schema-after-second-up", "after the second time", above.catalog, now)
             self._fill(now, None)
         self._step(migration, AGAIN, milliseconds or 0.0, findings)
+        return not any(finding.severity == "error" for finding in findings)
 
     def _go(
         self, migration: Migration, direction: Direction, findings: list[Finding], *, look: bool = True
