@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from runner.catalog import Catalog, read_catalog
-from runner.catalog.meaning import default_meaning, normal, same_type
+from runner.catalog.meaning import default_meaning, normal
 from runner.catalog.model import Column
 from runner.catalog.parity import disparities
+from runner.catalog.types import same_type
 from runner.domain.migration import Dialect
-from runner.rehearsal.json_hints import json_hints
+from runner.rehearsal.hints import json_hints
 from runner.rehearsal.rows import Filler, Unfilled
 from tests.support.databases import Database
 
@@ -151,6 +152,18 @@ def test_what_cannot_be_filled_is_told_with_the_database_s_words(database: Datab
     _, unfilled = fill(database, 3)
     assert "impossible" in {one.table: one.reason for one in unfilled}["never"]
     assert {one.rows for one in unfilled} == {0}
+
+
+def test_a_key_that_refers_to_nothing_stops_nobody(make_database: MakeDatabase) -> None:
+    database = make_database("sqlite")
+    database.script(
+        "CREATE TABLE lost (id INTEGER PRIMARY KEY, a INTEGER REFERENCES nowhere (id));"
+        "CREATE TABLE keyless (b INTEGER); CREATE TABLE child (id INTEGER PRIMARY KEY, b INTEGER REFERENCES keyless);"
+        "CREATE TABLE fine (id INTEGER PRIMARY KEY);"
+    )
+    _, unfilled = fill(database, 5)
+    assert {one.table for one in unfilled} <= {"lost", "child"}
+    assert database.value("SELECT count(*) FROM fine") == 5
 
 
 def test_a_row_fits_the_version_before_too(database: Database, make_database: MakeDatabase) -> None:

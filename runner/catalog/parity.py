@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from runner.catalog.meaning import NO_DEFAULT, DefaultMeaning, default_meaning, normal, same_type, type_meaning
+from runner.catalog.meaning import NO_DEFAULT, DefaultMeaning, default_meaning, normal
 from runner.catalog.model import Catalog, Column, ForeignKey, Index, Table, Trigger, listed, sql_name
+from runner.catalog.types import same_type, type_meaning
 
 Part = TypeVar("Part")
 

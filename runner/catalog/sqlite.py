@@ -19,6 +19,8 @@ from runner.catalog.model import (
     View,
     is_bookkeeping,
 )
+from runner.catalog.sqlite_pieces import default_text, joined, one_form, pieces
+from runner.catalog.sqlite_table import TableText, read_table
 from runner.domain.quoting import quote_name
 
 _VIRTUAL = "m.sql LIKE 'CREATE VIRTUAL%'"  # not asked for its columns: its module need not be loaded
@@ -57,7 +59,7 @@ def read(connection: Any) -> Catalog:
         if sql.upper().startswith("CREATE VIRTUAL"):
             found.append(Table(name, (), kind="virtual table", options=_after_using(sql)))
             continue
-        text = texts.read_table(sql)
+        text = read_table(sql)
         checks = [Check(expression, check) for check, expression in text.checks]
         found.append(
             Table(
@@ -115,21 +117,21 @@ def _shadows(connection: Any, tables: Mapping[str, str]) -> set[str]:
 
 
 def _after_using(sql: str) -> str:
-    items = texts.pieces(sql)
+    items = pieces(sql)
     at = next(number for number, piece in enumerate(items) if piece.word and piece.text == "using")
-    return texts.joined(items[at:])
+    return joined(items[at:])
 
 
 def _primary_key(columns: _Rows) -> tuple[str, ...]:
     return tuple(name for _, name in sorted((pk, name) for name, _, _, _, pk in columns if pk))
 
 
-def _columns(rows: _Rows, text: texts.TableText) -> tuple[Column, ...]:
+def _columns(rows: _Rows, text: TableText) -> tuple[Column, ...]:
     key = _primary_key(rows)
     columns = []
     for name, declared, not_null, default, pk in rows:
         lower = name.lower()
-        type_ = texts.one_form(declared).upper()
+        type_ = one_form(declared).upper()
         rowid = pk and len(key) == 1 and type_ == "INTEGER" and not text.descending_key
         columns.append(
             Column(
@@ -137,7 +139,7 @@ def _columns(rows: _Rows, text: texts.TableText) -> tuple[Column, ...]:
                 type_,
                 # An alias of the rowid is never NULL, whether it says so or not.
                 nullable=not (not_null or (rowid and "WITHOUT ROWID" not in text.options)),
-                default=texts.default_text(default),
+                default=default_text(default),
                 generated=text.generated.get(lower),
                 identity="AUTOINCREMENT" if pk and text.autoincrement else None,
                 collation=text.collations.get(lower),
@@ -147,12 +149,12 @@ def _columns(rows: _Rows, text: texts.TableText) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _primary(columns: tuple[str, ...], text: texts.TableText) -> Unique | None:
+def _primary(columns: tuple[str, ...], text: TableText) -> Unique | None:
     name, options = text.primary_key
     return Unique(columns, name, primary=True, options=options) if columns else None
 
 
-def _uniques(rows: _Rows, text: texts.TableText) -> tuple[Unique, ...]:
+def _uniques(rows: _Rows, text: TableText) -> tuple[Unique, ...]:
     by_index: dict[str, list[str]] = defaultdict(list)
     for index, column in rows:
         by_index[index].append(column)
@@ -164,7 +166,7 @@ def _uniques(rows: _Rows, text: texts.TableText) -> tuple[Unique, ...]:
 
 
 def _foreign_keys(
-    rows: _Rows, text: texts.TableText, primary: Mapping[str, tuple[str, ...]], names: Mapping[str, str]
+    rows: _Rows, text: TableText, primary: Mapping[str, tuple[str, ...]], names: Mapping[str, str]
 ) -> tuple[ForeignKey, ...]:
     grouped: dict[int, _Rows] = defaultdict(list)
     for number, *rest in rows:

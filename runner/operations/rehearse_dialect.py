@@ -20,7 +20,7 @@ from runner.domain.url import DatabaseUrl
 from runner.errors import Interrupted, MaxwellError
 from runner.operations.checking import ROW_LOSS, Checker, describe
 from runner.operations.expected import build
-from runner.rehearsal.json_hints import json_hints
+from runner.rehearsal.hints import json_hints
 from runner.rehearsal.kept import Version, contents, there_and_back
 from runner.rehearsal.model import AGAIN, DOWN, UP, Finding, RehearsalObserver, StatementReport, Status, Step
 from runner.rehearsal.rows import Filler

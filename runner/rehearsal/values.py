@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from runner.catalog.meaning import TypeMeaning, type_meaning
 from runner.catalog.model import Catalog, Check, Column, Domain
+from runner.catalog.types import TypeMeaning, type_meaning
 from runner.domain.migration import Dialect
 from runner.domain.sql import tokens
 

@@ -1,13 +1,17 @@
-"""Which texts are JSON, and with which keys: told by no catalog, but by the migrations that take them apart."""
+"""What no catalog tells of values: which texts are JSON, by what migrations do with them; which ones checks list."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runner.domain.migration import Dialect
 from runner.domain.sql import tokens
+
+if TYPE_CHECKING:
+    from verify.model import Check
 
 _PATH = re.compile(r"\$((?:\.\w+)+)")
 
@@ -55,3 +59,22 @@ def json_hints(texts: Iterable[str], dialect: Dialect) -> JsonHints:
 
 def _name(text: str) -> str:
     return text.rpartition(".")[2].strip('"').lower()
+
+
+def told_by_checks(checks: Sequence[Check], dialect: Dialect) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """By table and column the values that a check lists as the only ones: ``column NOT IN ('a', 'b')``."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for check in checks:
+        words = [token.text for token in tokens(check.sql, dialect) if token.kind != "comment"]
+        for requirement in check.requires:
+            table, _, column = requirement.lower().partition(".")
+            for place, word in enumerate(words):
+                if column and word.lower().rpartition(".")[2] == column:
+                    rest = [one.upper() for one in words[place + 1 : place + 4]]
+                    if rest == ["NOT", "IN", "("]:
+                        end = words.index(")", place)
+                        listed = words[place + 4 : end]
+                        found[table, column] = tuple(
+                            one[1:-1].replace("''", "'") for one in listed if one.startswith("'")
+                        )
+    return {key: values for key, values in found.items() if values}
