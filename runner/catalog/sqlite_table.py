@@ -1,4 +1,4 @@
-"""What the text of a CREATE TABLE tells and no pragma does: names, checks, collations, expressions, conflict clauses."""
+"""What the text of a CREATE TABLE tells and no pragma does: names, checks, collations, expressions, conflicts."""
 
 from __future__ import annotations
 
