@@ -12,6 +12,7 @@ from runner.catalog.model import Column
 from runner.catalog.parity import disparities
 from runner.catalog.types import same_type
 from runner.domain.migration import Dialect
+from runner.rehearsal.foresight import Foresight
 from runner.rehearsal.hints import json_hints
 from runner.rehearsal.rows import Filler, Unfilled
 from tests.support.databases import Database
@@ -174,7 +175,7 @@ def test_a_row_fits_the_version_before_too(database: Database, make_database: Ma
     dialect: Dialect = "sqlite" if database.dialect == "sqlite" else "postgres"
     with older.connect() as before, database.connect() as connection:
         catalog = read_catalog(connection, dialect)
-        Filler(connection, dialect, (), 20).fill(catalog, read_catalog(before, dialect))
+        Filler(connection, dialect, (), 20).fill(catalog, Foresight(read_catalog(before, dialect)))
     condition = "a IS NULL OR b IS NULL OR length(a) > 4"
     assert database.value(f"SELECT count(*) FROM t WHERE {condition}") == 0
     assert database.value("SELECT count(DISTINCT a) FROM t") == 20

@@ -154,6 +154,30 @@ def test_a_migration_that_fails_over_rows(project: Rehearsed) -> None:
     assert found(project.run("--rows", "0")) == []
 
 
+def test_what_is_to_come_is_kept_already(project: Rehearsed) -> None:
+    """Made-up values would break a key, a condition or a type that a later migration brings; real ones need not."""
+    project.add("003_place", "CREATE TABLE place (id VARCHAR(8) NOT NULL PRIMARY KEY);", "DROP TABLE place;")
+    project.add(
+        "004_texts",
+        "ALTER TABLE probe ADD COLUMN place VARCHAR(8);\nALTER TABLE probe ADD COLUMN number TEXT;",
+        "ALTER TABLE probe DROP COLUMN number;\nALTER TABLE probe DROP COLUMN place;",
+    )
+    header = "-- dialects: postgres\n"
+    project.add(
+        "005_key",
+        "ALTER TABLE probe ADD CONSTRAINT fk_place FOREIGN KEY (place) REFERENCES place (id);\n"
+        "ALTER TABLE probe ALTER number TYPE INTEGER USING number::integer;\n"
+        "ALTER TABLE probe ADD CONSTRAINT known CHECK (unit IN ('volt', 'ampere'));",
+        "ALTER TABLE probe DROP CONSTRAINT known;\n"
+        "ALTER TABLE probe ALTER number TYPE TEXT;\n"
+        "ALTER TABLE probe DROP CONSTRAINT fk_place;",
+        only="postgres",
+        header=header,
+    )
+    answer = project.run()
+    assert found(answer) == [] and found(answer, "warn") == []
+
+
 def test_a_rollback_that_fails(project: Rehearsed) -> None:
     project.add("003_more", "ALTER TABLE probe ADD COLUMN more INTEGER;", "ALTER TABLE probe DROP COLUMN les;")
     project.add("004_later", "CREATE TABLE later (id INTEGER NOT NULL PRIMARY KEY);", "DROP TABLE later;")

@@ -20,6 +20,7 @@ from runner.domain.url import DatabaseUrl
 from runner.errors import Interrupted, MaxwellError
 from runner.operations.checking import ROW_LOSS, Checker, describe
 from runner.operations.expected import build
+from runner.rehearsal.foresight import Foresight
 from runner.rehearsal.hints import json_hints
 from runner.rehearsal.kept import Version, contents, there_and_back
 from runner.rehearsal.model import AGAIN, DOWN, UP, Finding, RehearsalObserver, StatementReport, Status, Step
@@ -56,6 +57,7 @@ class DialectRehearsal:
         self._observer = observer
         self._stack = ExitStack()
         self._connection: Any = None
+        self._ahead: dict[str, Catalog] = {}
         self._url: DatabaseUrl
         self._backend: Backend
         self._filler: Filler
@@ -64,6 +66,7 @@ class DialectRehearsal:
     def run(self) -> None:
         """All migrations in order. After one that cannot be applied the rest is skipped."""
         try:
+            self._ahead = self._look_ahead()
             self._open([])
             for place, migration in enumerate(self._migrations):
                 if not self._rehearse(migration, self._migrations[: place + 1]):
@@ -88,7 +91,7 @@ class DialectRehearsal:
         checks = list_checks(self._connection, self._dialect, self._checks)
         self._filler = Filler(self._connection, self._dialect, checks, self._wanted, self._json)
         if applied:
-            self._filler.fill(read_catalog(self._connection, self._dialect))
+            self._fill(read_catalog(self._connection, self._dialect), applied[-1], None)
 
     def _rehearse(self, migration: Migration, so_far: Sequence[Migration]) -> bool:
         """Up, down and up again. False: it could not even be applied."""
@@ -102,7 +105,7 @@ class DialectRehearsal:
             return False
         above = self._version_now()
         self.catalogs[migration.id] = above.catalog
-        findings += self._fill(above.catalog, before.catalog if migration.reversible else None)
+        findings += self._fill(above.catalog, migration, before.catalog if migration.reversible else None)
         self._step(migration, UP, milliseconds, findings)
         if not migration.reversible:
             reason = f"irreversible: {migration.irreversible}"
@@ -137,7 +140,7 @@ class DialectRehearsal:
         if milliseconds is not None:
             now = read_catalog(self._connection, self._dialect)
             findings += self._differing("schema-after-second-up", "after the second time", above.catalog, now)
-            self._fill(now, None)
+            self._fill(now, migration, None)
         self._step(migration, AGAIN, milliseconds or 0.0, findings)
         return not any(finding.severity == "error" for finding in findings)
 
@@ -203,9 +206,34 @@ class DialectRehearsal:
             findings.append(_finding("column-order", "warn", f"{when} columns stand in another order", order))
         return findings
 
-    def _fill(self, catalog: Catalog, other: Catalog | None) -> list[Finding]:
+    def _foresight(self, migration: Migration, before: Catalog | None) -> Foresight:
+        """The versions after a migration, and the one before it."""
+        later = [catalog for id, catalog in self._ahead.items() if id > migration.id]
+        return Foresight(before, later)
+
+    def _look_ahead(self) -> dict[str, Catalog]:
+        """The schema after each migration, made without rows, up to the first that cannot be applied."""
+        catalogs: dict[str, Catalog] = {}
+        with (
+            scratch_database(self._dialect, scratch=self._scratch) as url,
+            closing(connect(url, what="rehearse")) as connection,
+            interruption.watched(connection),
+        ):
+            backend = build(url, connection, [])
+            for known in as_yoyo(self._migrations):
+                try:
+                    backend.run(known, Direction.APPLY, lambda: None)
+                except Interrupted:
+                    raise
+                except MaxwellError:
+                    interruption.check()
+                    break  # its own step tells of it
+                catalogs[known.id] = read_catalog(connection, self._dialect)
+        return catalogs
+
+    def _fill(self, catalog: Catalog, migration: Migration, before: Catalog | None) -> list[Finding]:
         findings = []
-        for one in self._filler.fill(catalog, other):
+        for one in self._filler.fill(catalog, self._foresight(migration, before)):
             if one.table not in self._told:
                 self._told.add(one.table)
                 findings.append(Finding("not-filled", "warn", f"no row could be made for {one.table}: {one.reason}"))

@@ -15,12 +15,15 @@ from runner import interruption
 from runner.catalog.model import Catalog, ForeignKey, Table, Unique
 from runner.domain.migration import Dialect
 from runner.domain.quoting import quote_name
+from runner.rehearsal.foresight import Foresight
 from runner.rehearsal.hints import JsonHints, told_by_checks
-from runner.rehearsal.table_rows import Lore, TableFiller
+from runner.rehearsal.table_rows import Lore, TableFiller, is_there
 from runner.rehearsal.writer import HOLE, Writer
 
 if TYPE_CHECKING:
     from verify.model import Check
+
+NO_FORESIGHT = Foresight()
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,12 @@ class Filler:
         self._rows = rows
         self._filled: dict[str, tuple[str, ...]] = {}  # the columns that a table had when it was filled
 
-    def fill(self, catalog: Catalog, other: Catalog | None = None) -> tuple[Unfilled, ...]:
-        """Bring rows into every table that is empty or has got other columns since.
-
-        ``other``: the schema to which a rollback will lead; the rows are such as that can hold too.
-        """
+    def fill(self, catalog: Catalog, foresight: Foresight = NO_FORESIGHT) -> tuple[Unfilled, ...]:
+        """Bring rows into every table that is empty or has got other columns since; such as other versions hold too."""
         unfilled = []
+        now, catalog = catalog, foresight.merged(catalog)
         with self._writer.transaction():
+            self._mend(now, catalog)
             for table in _in_order(catalog):
                 interruption.check()
                 columns = tuple(column.name for column in table.columns)
@@ -62,11 +64,28 @@ class Filler:
                 wanted = self._rows if not there else self._rows // 2 if self._filled.get(table.name) != columns else 0
                 self._filled[table.name] = columns
                 if wanted:
-                    made, reason = TableFiller(self._writer, self._lore, table, catalog, other).fill(wanted, there)
+                    kinds = foresight.kinds(table, catalog)
+                    made, reason = TableFiller(self._writer, self._lore, table, catalog, kinds).fill(wanted, there)
                     if made < wanted and not (there + made):
                         unfilled.append(Unfilled(table.name, made, reason))
             self._close_circles(catalog)
         return tuple(unfilled)
+
+    def _mend(self, now: Catalog, merged: Catalog) -> None:
+        """A key that is to come does not hold yet: rows may refer to what a rollback has taken away."""
+        for table in merged.tables:
+            declared = {key.columns for key in now.by_name[table.name].foreign_keys}
+            for key in table.foreign_keys:
+                free = [name for name in key.columns if table.by_name[name].nullable]
+                if key.columns in declared or not free or not is_there(key, now):
+                    continue
+                child, parent = quote_name(table.name), quote_name(key.parent)
+                pairs = zip(key.columns, key.parent_columns, strict=True)
+                same = " AND ".join(f"p.{quote_name(two)} = {child}.{quote_name(one)}" for one, two in pairs)
+                self._writer.attempt(
+                    f"UPDATE {child} SET {', '.join(f'{quote_name(name)} = NULL' for name in free)}"
+                    f" WHERE NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {same})"
+                )
 
     def _close_circles(self, catalog: Catalog) -> None:
         """Let some rows point at others where that had to be left out when they were made."""
@@ -74,8 +93,7 @@ class Filler:
             if table.kind != "table" or table.partition or table.primary_key is None:
                 continue
             for key in table.foreign_keys:
-                known = key.parent in catalog.by_name and key.parent_columns
-                if known and all(table.by_name[column].nullable for column in key.columns):
+                if is_there(key, catalog) and all(table.by_name[column].nullable for column in key.columns):
                     self._point(table, table.primary_key, key)
 
     def _point(self, table: Table, primary: Unique, key: ForeignKey) -> None:

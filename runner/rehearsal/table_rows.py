@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any
 
-from runner.catalog.model import Catalog, Check, Column, ForeignKey, Table
+from runner.catalog.model import Catalog, Column, ForeignKey, Table
 from runner.domain.migration import Dialect
 from runner.rehearsal.hints import JsonHints
-from runner.rehearsal.values import Value, candidates, kind_of, literals, named_columns, narrower, value_of
+from runner.rehearsal.values import Kind, Value, candidates, literals, named_columns, value_of
 from runner.rehearsal.writer import Row, Writer
 
 TRIES = 400  # for one row, before its table is given up
@@ -36,24 +36,18 @@ class Lore:
 class TableFiller:
     """Makes the rows of one table."""
 
-    def __init__(self, writer: Writer, lore: Lore, table: Table, catalog: Catalog, other: Catalog | None) -> None:
+    def __init__(self, writer: Writer, lore: Lore, table: Table, catalog: Catalog, kinds: Mapping[str, Kind]) -> None:
         self._writer, self._lore = writer, lore
         self._dialect: Dialect = catalog.dialect
-        twin = other.by_name.get(table.name) if other else None
-        self._table = _both(table, twin)
-        self._kinds = {column.name: kind_of(column, catalog) for column in table.columns}
-        if twin and other:
-            for column in twin.columns:
-                if column.name in self._kinds:
-                    self._kinds[column.name] = narrower(self._kinds[column.name], kind_of(column, other))
+        self._table, self._kinds = table, kinds
         self._learnt = lore.overrides.setdefault(table.name, {})
         self._number = 0
         self._columns = [column for column in table.columns if _takes_a_value(column)]
-        self._unique = _unique_columns(self._table, catalog, other)
+        self._unique = _unique_columns(table, catalog)
+        # Of a key that a later version brings the parent may be missing yet.
+        self._to_come = {name for key in table.foreign_keys if not is_there(key, catalog) for name in key.columns}
         self._parents = {
-            key: writer.keys(key.parent, key.parent_columns)
-            for key in self._table.foreign_keys
-            if key.parent in catalog.by_name and key.parent_columns
+            key: writer.keys(key.parent, key.parent_columns) for key in table.foreign_keys if is_there(key, catalog)
         }
         bounds = [part.options for part in catalog.tables if f"PARTITION OF {table.name}" in part.options]
         self._bounds = [text for bound in bounds for text in literals(bound, self._dialect)]
@@ -79,7 +73,7 @@ class TableFiller:
             if self._left_out(column, place):
                 continue
             told = self._lore.told(self._table.name, name)
-            if self._kinds[name].nullable and place % 3 == 2 and name not in self._unique:
+            if self._kinds[name].nullable and (name in self._to_come or (place % 3 == 2 and name not in self._unique)):
                 row[name] = None
             elif told and name not in self._unique:
                 row[name] = told[number % len(told)]
@@ -248,37 +242,18 @@ def _takes_a_value(column: Column) -> bool:
     return column.generated is None and column.identity != "ALWAYS"
 
 
-def _both(table: Table, twin: Table | None) -> Table:
-    """A table with the constraints of its other version too, as far as they are about columns of both."""
-    if twin is None:
-        return table
-    names = {column.name for column in table.columns}
-
-    def about(columns: Sequence[str]) -> bool:
-        return set(columns) <= names
-
-    keys = [key for key in twin.foreign_keys if about(key.columns) and key.columns not in _columns_of(table)]
-    checks: tuple[Check, ...] = tuple(check for check in twin.checks if check not in table.checks)
-    uniques = [unique for unique in twin.uniques if about(unique.columns) and unique not in table.uniques]
-    return replace(
-        table,
-        foreign_keys=(*table.foreign_keys, *keys),
-        uniques=(*table.uniques, *uniques),
-        checks=(*table.checks, *checks),
-    )
+def is_there(key: ForeignKey, catalog: Catalog) -> bool:
+    """Can the key's parent be asked for rows?"""
+    parent = catalog.by_name.get(key.parent)
+    return parent is not None and bool(key.parent_columns) and set(key.parent_columns) <= parent.by_name.keys()
 
 
-def _columns_of(table: Table) -> set[tuple[str, ...]]:
-    return {key.columns for key in table.foreign_keys}
-
-
-def _unique_columns(table: Table, catalog: Catalog, other: Catalog | None) -> set[str]:
+def _unique_columns(table: Table, catalog: Catalog) -> set[str]:
     """Columns in which each row has a value of its own, so that no unique constraint or index is in the way."""
     found = {name for unique in table.uniques for name in unique.columns}
     found |= set(table.primary_key.columns) if table.primary_key else set()
-    for schema in (catalog, *((other,) if other else ())):
-        for index in schema.indexes_of(table.name):
-            if index.unique:
-                words = {word for key in index.keys for word in named_columns(key, catalog.dialect)}
-                found |= {column.name for column in table.columns if column.name.lower() in words}
+    for index in catalog.indexes_of(table.name):
+        if index.unique:
+            words = {word for key in index.keys for word in named_columns(key, catalog.dialect)}
+            found |= {column.name for column in table.columns if column.name.lower() in words}
     return found

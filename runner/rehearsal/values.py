@@ -48,6 +48,7 @@ class Kind:
     labels: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     nullable: bool = True
+    written_as: TypeMeaning | None = None  # a text that another version reads as something else
 
 
 def kind_of(column: Column, catalog: Catalog) -> Kind:
@@ -65,6 +66,9 @@ def kind_of(column: Column, catalog: Catalog) -> Kind:
 def value_of(kind: Kind, name: str, number: int, dialect: Dialect) -> Value:
     """The value with this number; two numbers give two values, unless the type has too few."""
     meaning = kind.meaning
+    if kind.written_as is not None:
+        other = replace(kind, meaning=kind.written_as, written_as=None)
+        return str(value_of(other, name, number, "postgres"))
     if kind.labels:
         return kind.labels[number % len(kind.labels)]
     match meaning.family:
@@ -187,14 +191,24 @@ def candidates(kind: Kind, told: list[str], usual: Value, number: int, dialect: 
     return list(dict.fromkeys(fitting))
 
 
+_INTEGERS = ("smallint", "integer", "bigint")
+_TEXTS = frozenset({"text", "varchar", "char"})
+
+
 def narrower(kind: Kind, other: Kind) -> Kind:
-    """A kind whose values fit both; None of a column that is of another kind altogether."""
+    """A kind whose values fit both: the shorter text, the smaller number; of a text and something else, its text."""
     lengths = [one.meaning.length for one in (kind, other) if one.meaning.length is not None]
     labels = tuple(label for label in kind.labels if not other.labels or label in other.labels)
     meaning = replace(kind.meaning, length=min(lengths) if lengths else None)
+    if kind.meaning.family in _INTEGERS and other.meaning.family in _INTEGERS:
+        meaning = replace(meaning, family=min(kind.meaning.family, other.meaning.family, key=_INTEGERS.index))
+    written_as = kind.written_as
+    if kind.meaning.family in _TEXTS and other.meaning.family not in (*_TEXTS, "other", "any"):
+        written_as = other.meaning
     return replace(
         kind,
         meaning=meaning,
+        written_as=written_as,
         labels=labels,
         checks=(*kind.checks, *other.checks),
         nullable=kind.nullable and other.nullable,
