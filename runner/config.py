@@ -28,7 +28,6 @@ KEYS = frozenset(
         "ddl-lock-try",
         "disconnect",
         "exact",
-        "dialect",
         "fail-on",
         "gate",
         "ignore",
