@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from runner.catalog import Difference
     from runner.domain.deploy import DeployReport
     from runner.domain.outcome import Outcome
     from verify.model import VerifyReport
@@ -103,6 +104,13 @@ class HistoryError(MaxwellError):
 
 
 SETTLE_HINT = "It ran outside a transaction, so part of it may be there. 'maxwell-db repair' looks, and settles it."
+
+
+class SchemaError(HistoryError):
+    """A database does not have the schema that marks set by hand would claim; nothing was changed."""
+
+    differences: tuple[Difference, ...] = ()
+    notes: tuple[str, ...] = ()  # how far to rely on the comparison
 
 
 class UnfinishedError(MaxwellError):

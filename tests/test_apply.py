@@ -584,7 +584,7 @@ def test_stamping_an_unfinished_migration_settles_it_as_applied(pg: Database, fo
     folder.run("apply", database=pg)
     folder.add("004", HALF_DONE, transactional="false")
     folder.run("apply", database=pg, expect=8)
-    folder.run("stamp", "004", database=pg)
+    folder.run("stamp", "004", "--force", database=pg)
     assert folder.states(pg)["004"] == "applied"
     assert folder.run("apply", database=pg).stdout.startswith("Nothing to do")
 

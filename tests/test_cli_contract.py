@@ -188,11 +188,11 @@ def test_verify_finds_violations(lite: Database, tmp_path: Path) -> None:
 
 
 def test_stamp_and_history_in_json(database: Database, sql: Path) -> None:
-    answer = maxwell_db("--json", "stamp", "002_b", database=database, sql=sql).json()
+    answer = maxwell_db("--json", "stamp", "002_b", "--force", database=database, sql=sql).json()
     head_of(answer, "stamp", 0, database)
     assert (answer["changed"], answer["stamped"], answer["unstamped"]) == (True, ["001_a", "002_b"], [])
     assert answer["version"] == "1.1"
-    down = maxwell_db("--json", "stamp", "001_a", database=database, sql=sql).json()
+    down = maxwell_db("--json", "stamp", "001_a", "--force", database=database, sql=sql).json()
     assert (down["stamped"], down["unstamped"]) == ([], ["002_b"])
     applied(sql, database)
     history = maxwell_db("--json", "history", database=database, sql=sql).json()
@@ -373,22 +373,23 @@ def test_c13_rows_of_a_select_are_shown_to_nobody(database: Database, sql: Path)
 def test_quiet_says_nothing_where_all_went_well(lite: Database, sql: Path, quiet: str) -> None:
     env = {quiet: "yes"} if quiet.startswith("M") else {}
     flag = [] if env else [quiet]
-    for command in (["apply", "002_b"], ["status"], ["stamp", "head"], ["stamp", "002_b"], ["rollback", "--yes"]):
+    stamps = ["stamp", "head", "--force"], ["stamp", "002_b"]
+    for command in (["apply", "002_b"], ["status"], *stamps, ["rollback", "--yes"]):
         result = maxwell_db(*flag, *command, database=lite, sql=sql, env=env)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
         result = maxwell_db(*command, "nope", *flag, database=lite, sql=sql, env=env)
         assert result.exit_code == 2 and result.stderr.startswith("error: ")
 
 
-@pytest.mark.parametrize("command", ["apply", "stamp"])
-def test_whoever_makes_the_file_says_so(lite: Database, sql: Path, command: str) -> None:
-    result = maxwell_db(command, "head", database=lite, sql=sql)
+@pytest.mark.parametrize("command", [["apply", "head"], ["stamp", "head", "--force"]])
+def test_whoever_makes_the_file_says_so(lite: Database, sql: Path, command: list[str]) -> None:
+    result = maxwell_db(*command, database=lite, sql=sql)
     assert result.exit_code == 0 and lite.path is not None and lite.path.exists()
     assert str(lite.path) in result.stderr.splitlines()[0] and "made" in result.stderr
-    again = maxwell_db(command, "head", database=lite, sql=sql)
+    again = maxwell_db(*command, database=lite, sql=sql)
     assert (again.exit_code, again.stderr) == (0, "")
     lite.path.unlink()
-    assert maxwell_db("--json", command, "head", database=lite, sql=sql).json()["created"] is True
+    assert maxwell_db("--json", *command, database=lite, sql=sql).json()["created"] is True
 
 
 @pytest.mark.parametrize(
@@ -401,9 +402,12 @@ def test_whoever_does_not_make_the_file_exits_with_2(lite: Database, sql: Path, 
     assert footprint(lite) == {}
 
 
-@pytest.mark.parametrize("arguments", [["apply", "--dry-run"], ["apply", "nope"], ["stamp", "nope"], ["apply", "+9"]])
+@pytest.mark.parametrize(
+    "arguments", [["apply", "--dry-run"], ["apply", "nope"], ["stamp", "nope"], ["apply", "+9"], ["stamp", "base"]]
+)
 def test_what_comes_to_nothing_makes_no_file(lite: Database, sql: Path, arguments: list[str]) -> None:
-    assert maxwell_db(*arguments, database=lite, sql=sql).exit_code == (0 if "--dry-run" in arguments else 2)
+    expected = 0 if arguments[1] in ("--dry-run", "base") else 2
+    assert maxwell_db(*arguments, database=lite, sql=sql).exit_code == expected
     assert footprint(lite) == {}
 
 

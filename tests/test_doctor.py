@@ -337,6 +337,15 @@ def test_free_pages_and_a_log_that_never_is_written_back(
     assert "free-pages" not in examined(database, folder.path)
 
 
+def test_a_file_without_bytes_is_told_of(make_database: MakeDatabase, folder: Folder) -> None:
+    database = make_database("sqlite")
+    assert database.path is not None
+    database.path.touch()
+    found = examined(database, folder.path)
+    assert "restore" in found["empty-file"][0]["cure"] and "pending" in found
+    assert database.path.stat().st_size == 0
+
+
 def test_postgres_settings_that_endanger_the_data(make_database: MakeDatabase, folder: Folder) -> None:
     database = make_database("postgres")
     folder.run("apply", database=database)

@@ -94,7 +94,7 @@ def test_what_was_applied_counts_and_not_what_the_file_says_now(database: Databa
 
 def test_what_nobody_knows_any_more_is_an_error(database: Database, tmp_path: Path) -> None:
     folder = library(tmp_path)
-    folder.run("stamp", "head", database=database)
+    folder.run("stamp", "head", "--force", database=database)
     (folder.path / f"{PRICE}.sql").unlink()
     (folder.path / f"{PRICE}.rollback.sql").unlink()
     answer = drift(database, folder, expect=6)
@@ -104,7 +104,7 @@ def test_what_nobody_knows_any_more_is_an_error(database: Database, tmp_path: Pa
 def test_what_was_only_stamped_is_missing(database: Database, tmp_path: Path) -> None:
     folder = library(tmp_path)
     folder.run("apply", AUTHOR, database=database)
-    folder.run("stamp", "head", database=database)
+    folder.run("stamp", "head", "--force", database=database)
     assert named(drift(database, folder, expect=6)) == [("missing", "table", "book")]
 
 

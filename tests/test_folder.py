@@ -393,7 +393,7 @@ def test_b20_a_target_means_all_before_it(folder: Folder, database: Database) ->
     assert applied(folder.root, database, "003_c") == ["001_a", "002_b", "003_c"]
     assert maxwell_db("rollback", "001_a", "--yes", database=database, sql=folder.root).exit_code == 0
     assert (own_tables(database), marks(database)) == ({"t_001_a"}, ["001_a"])
-    assert maxwell_db("stamp", "003_c", database=database, sql=folder.root).exit_code == 0
+    assert maxwell_db("stamp", "003_c", "--force", database=database, sql=folder.root).exit_code == 0
     assert marks(database) == ["001_a", "002_b", "003_c"]
 
 

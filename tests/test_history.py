@@ -50,8 +50,8 @@ def test_everything_that_was_done_is_there_oldest_first(database: Database, fold
     folder.run("apply", BOOK, database=database)
     plain_yoyo("apply", database=database, folder=folder)
     folder.run("rollback", "--yes", database=database)
-    folder.run("stamp", PRICE, database=database)
-    folder.run("stamp", BOOK, database=database)
+    folder.run("stamp", PRICE, "--force", database=database)
+    folder.run("stamp", BOOK, "--force", database=database)
     entries = history(folder, database)
     assert [(entry["operation"], entry["id"]) for entry in entries] == [
         ("apply", AUTHOR),
@@ -99,7 +99,7 @@ def test_nothing_done_is_an_empty_history(make_database: MakeDatabase, folder: F
 
 def test_the_table_for_people_has_a_line_for_each(applied: Database, folder: Folder) -> None:
     folder.run("rollback", "--yes", database=applied)
-    folder.run("stamp", "head", database=applied)
+    folder.run("stamp", "head", "--force", database=applied)
     lines = folder.run("history", database=applied).stdout.splitlines()
     assert [line.split()[2] for line in lines[1:]] == ["apply", "apply", "apply", "rollback", "stamp"]
     assert f"{getpass.getuser()}@{socket.gethostname()}" in lines[1]

@@ -104,7 +104,10 @@ def test_a07_the_second_run_waits_names_the_holder_and_then_has_nothing_to_do(
     assert held_locks(database) == []
 
 
-@pytest.mark.parametrize("command", [("apply",), ("rollback", "--yes"), ("stamp", "base")], ids=lambda c: c[0])
+WRITES = [("apply",), ("rollback", "--yes"), ("stamp", "base", "--force")]
+
+
+@pytest.mark.parametrize("command", WRITES, ids=lambda c: c[0])
 def test_a07_a_wait_that_is_over_changes_nothing_and_says_who_holds_it(
     database: Database, folder: Folder, command: tuple[str, ...]
 ) -> None:
@@ -204,7 +207,7 @@ def hold_yoyo_lock(database: Database, pid: int) -> None:
     database.script(f"INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, '2026-01-01 00:00:00', {pid})")
 
 
-@pytest.mark.parametrize("command", [("apply",), ("rollback", "--yes"), ("stamp", "base")], ids=lambda c: c[0])
+@pytest.mark.parametrize("command", WRITES, ids=lambda c: c[0])
 def test_a_plain_yoyo_at_work_keeps_us_out_and_is_named(
     database: Database, folder: Folder, command: tuple[str, ...]
 ) -> None:

@@ -116,7 +116,7 @@ def test_yoyo_takes_back_what_we_applied_and_applies_it_again(database: Database
 def test_yoyo_mark_and_our_stamp_are_the_same_thing(database: Database, theirs: Callable[..., str]) -> None:
     theirs("mark", database, "--revision", IDS[1])
     assert ours("status", database=database)["version"] == "1.0.1"
-    assert ours("stamp", "1.1.0", database=database)["stamped"] == IDS[2:4]
+    assert ours("stamp", "1.1.0", "--force", database=database)["stamped"] == IDS[2:4]
     assert listed(theirs("list", database)) == dict.fromkeys(IDS[:4], "A") | dict.fromkeys(IDS[4:], "U")
     theirs("unmark", database, "--revision", IDS[3])
     assert ours("status", database=database)["version"] == "1.0.2"

@@ -22,6 +22,7 @@ from runner.cli.options import (
 )
 from runner.cli.progress import observing
 from runner.cli.protection import confirm_loss
+from runner.cli.rehearsing import scratch_option
 from runner.cli.session import Session
 from runner.domain.options import ApplyOptions, RunOptions
 from runner.domain.outcome import Direction
@@ -147,14 +148,20 @@ def rollback(
 
 @command("stamp")
 @click.argument("target", metavar="T", type=Target())
+@click.option("--force", is_flag=True, help="Even if the schema is not that of T; what differs is listed.")
+@scratch_option
 @lock_wait_option
-def stamp(session: Session, target: str, lock_wait: float) -> int:
-    """Record T and all before it as applied, and nothing after it, without running anything."""
+def stamp(session: Session, target: str, force: bool, scratch: str | None, lock_wait: float) -> int:
+    """Record T and all before it as applied, and nothing after it, without running anything.
+
+    Refused if the database's schema is not the one that those migrations make, on a scratch database; exit 6.
+    """
     from runner.operations.stamp import stamp as stamp_marks
 
     project = session.project()
     with observing(session) as observer:
-        report = interruptible(lambda: stamp_marks(project, target, RunOptions(lock_wait=lock_wait), observer))
+        options = RunOptions(lock_wait=lock_wait)
+        report = interruptible(lambda: stamp_marks(project, target, options, observer, force=force, scratch=scratch))
     return session.answer("" if session.quiet else render.stamp_text(report), render.stamp_data(report))
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from runner.domain.outcome import Direction, RunReport
 from runner.domain.state import Standing, State
 from runner.domain.url import DatabaseUrl
-from runner.errors import MaxwellError, ViolationsFound
+from runner.errors import MaxwellError, SchemaError, ViolationsFound
 
 if TYPE_CHECKING:
     from runner.ledger import HistoryEntry
+    from runner.operations.comparison import Comparison
     from runner.operations.repair import RepairReport
     from runner.operations.stamp import StampReport
     from runner.operations.unlock import UnlockReport
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _COLORS = {State.APPLIED: "32", State.PENDING: "33", State.COSMETIC: "33"}
 _RED = "31"
+_MISMATCHES = 20  # differences of schemas that an error shows
 
 
 def status_text(standing: Standing, url: DatabaseUrl, *, color: bool) -> str:
@@ -145,7 +147,25 @@ def stamp_text(report: StampReport) -> str:
         lines += ["Recorded as applied, without running:", *_indented(report.marked)]
     if report.unmarked:
         lines += ["Recorded as not applied, without running:", *_indented(report.unmarked)]
+    if report.comparison is not None:
+        lines += compared_lines(report.comparison, report.standing.place)
     return "\n".join(lines)
+
+
+def compared_lines(comparison: Comparison, place: str) -> list[str]:
+    """How the database's schema compares with the one that the marks claim."""
+    notes = [f"note: {note}" for note in comparison.notes]
+    if not comparison.compared:
+        return notes
+    if not comparison.differences:
+        return [f"The database has the schema of {place}.", *notes]
+    from runner.cli.render_drift import difference_lines
+
+    many = count(len(comparison.differences), "difference")
+    lines = [f"The database differs from the schema of {place} all the same, in {many}:"]
+    for difference in comparison.differences:
+        lines += difference_lines(difference, "  ")
+    return [*lines, *notes]
 
 
 def stamp_data(report: StampReport) -> dict[str, Any]:
@@ -155,6 +175,16 @@ def stamp_data(report: StampReport) -> dict[str, Any]:
         "unstamped": list(report.unmarked),
         "version": report.standing.version,
         "created": report.created,
+        **compared_data(report.comparison),
+    }
+
+
+def compared_data(comparison: Comparison | None) -> dict[str, Any]:
+    """``compared`` is null where there was nothing to compare."""
+    return {
+        "compared": comparison.compared if comparison else None,
+        "differences": [difference.as_dict() for difference in comparison.differences] if comparison else [],
+        "notes": list(comparison.notes) if comparison else [],
     }
 
 
@@ -198,6 +228,8 @@ def check_data(check: Check) -> dict[str, Any]:
 def error_text(error: MaxwellError) -> str:
     """What happened and where, the statement, what stays, and what to do next."""
     lines = [f"error: {error.place}{error.message}"]
+    if isinstance(error, SchemaError):
+        lines += _mismatch(error)
     if error.statement:
         shown = error.statement.splitlines()
         lines += [f"    {line}" for line in shown[:12]] + (["    ..."] if len(shown) > 12 else [])
@@ -206,6 +238,15 @@ def error_text(error: MaxwellError) -> str:
     if error.hint:
         lines.append(f"hint: {error.hint}")
     return "\n".join(lines)
+
+
+def _mismatch(error: SchemaError) -> list[str]:
+    from runner.cli.render_drift import difference_lines
+
+    lines = [line for difference in error.differences[:_MISMATCHES] for line in difference_lines(difference, "  ")]
+    if len(error.differences) > _MISMATCHES:
+        lines.append(f"  and {len(error.differences) - _MISMATCHES} more (all of them: --json)")
+    return [*lines, *(f"note: {note}" for note in error.notes)]
 
 
 def error_data(command: str, error: MaxwellError) -> dict[str, Any]:
@@ -224,6 +265,8 @@ def error_data(command: str, error: MaxwellError) -> dict[str, Any]:
         data["applied"] = [{"id": outcome.id, "duration_ms": outcome.duration_ms} for outcome in error.outcomes]
     if isinstance(error, ViolationsFound) and error.report is not None:
         data["verify"] = error.report.as_dict()
+    if isinstance(error, SchemaError):
+        data |= {"differences": [difference.as_dict() for difference in error.differences], "notes": list(error.notes)}
     return data
 
 

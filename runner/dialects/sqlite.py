@@ -27,7 +27,7 @@ def connect(url: DatabaseUrl, *, create: bool, read_only: bool) -> sqlite3.Conne
             code="SQLITE_TOO_OLD",
             hint="Use a newer Python, or one built with a newer SQLite.",
         )
-    _check_path(path, create=create)
+    check_path(path, create=create)
     if not read_only and path.exists() and not os.access(path, os.W_OK):
         raise _read_only(path, "it may only be read")
     # Read-only, a file that has a write-ahead log and is not in use would be left with the log that reading makes.
@@ -103,7 +103,8 @@ def _header(path: Path) -> bytes:
         return file.read(20)
 
 
-def _check_path(path: Path, *, create: bool) -> None:
+def check_path(path: Path, *, create: bool) -> None:
+    """See that the file can be opened, or made: UsageError or ConnectionFailed."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder", code="NOT_A_DATABASE", hint="Name a file: sqlite:///FILE.")
     if not path.parent.is_dir():

@@ -27,6 +27,14 @@ def _sqlite(patient: Patient) -> Iterator[Finding]:
     }
     options = {option for (option,) in patient.query("PRAGMA compile_options")}
     enforced = "DEFAULT_FOREIGN_KEYS=1" in options
+    if patient.path.stat().st_size == 0:
+        yield Finding(
+            "empty-file",
+            Severity.WARN,
+            f"{patient.path} has no bytes: it is an empty database, or what a copy onto a full disk left",
+            words("If there was data in it, restore the newest backup: maxwell-db restore FILE"),
+            str(patient.path),
+        )
     data = pragma | {
         "synchronous": ("off", "normal", "full", "extra")[int(pragma["synchronous"])],
         "auto_vacuum": ("none", "full", "incremental")[int(pragma["auto_vacuum"])],

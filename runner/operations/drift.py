@@ -37,7 +37,7 @@ def drift(project: Project, *, scratch: str | None = None) -> DriftReport:
             standing = project.standing(connection)
             found = read_catalog(connection, project.url.dialect)
         version = _major(connection)
-    migrations = [_as_applied(item, project.url.dialect) for item in standing.applied]
+    migrations = [as_applied(item, project.url.dialect) for item in standing.applied]
     expected, other = _expected(project, standing, migrations, scratch)
     notes = [note for item in standing.migrations if (note := _note(item))]
     if version != other:
@@ -82,7 +82,7 @@ def _major(connection: Any) -> int:
     return getattr(connection, "server_version", 0) // 10000
 
 
-def _as_applied(item: MigrationStatus, dialect: Dialect) -> Migration:
+def as_applied(item: MigrationStatus, dialect: Dialect) -> Migration:
     """A migration with the text that was applied, as far as that is known."""
     stored = item.ledger.apply_sql if item.ledger else None
     if item.migration is not None:
