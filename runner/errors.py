@@ -111,6 +111,8 @@ class SchemaError(HistoryError):
 
     differences: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()  # how far to rely on the comparison
+    closing: tuple[str, ...] = ()  # SQL that closes differences
+    left: tuple[Difference, ...] = ()  # those that no simple statement closes
 
 
 class UnfinishedError(MaxwellError):

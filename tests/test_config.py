@@ -290,6 +290,7 @@ def test_yoyo_reads_the_same_database(tmp_path: Path, text: str, monkeypatch: py
 
 BY_HAND = {
     *("bump", "column", "default", "edit", "group", "key", "keys", "parent", "pattern", "table", "to", "type"),
+    "at",
     "accept",
     "allow-newer",
     "as",

@@ -10,7 +10,7 @@ from functools import cached_property
 from verify.quoting import Dialect, as_text, joined, quote_identifier
 
 # What migration tools write for themselves; not the user's data.
-BOOKKEEPING_TABLES: tuple[str, ...] = ("_yoyo_*", "yoyo_lock", "_maxwell_*")
+BOOKKEEPING_TABLES: tuple[str, ...] = ("_yoyo_*", "yoyo_lock", "_maxwell_*", "alembic_version")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ _PLAIN = re.compile(r"[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)?")
 
 #: The beginnings of the names of tables that keep the record of migrations; they are no part of a schema.
 _BOOKKEEPING = ("_yoyo", "yoyo_lock", "_maxwell")
+ALEMBIC = "alembic_version"  # another tool's record, which adopting a database leaves where it is
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def is_bookkeeping(name: str) -> bool:
-    return name.startswith(_BOOKKEEPING)
+    return name == ALEMBIC or name.startswith(_BOOKKEEPING)
 
 
 def _words(*parts: str) -> str:

@@ -17,6 +17,7 @@ from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, MaxwellErro
 
 #: Where each command is; an alias is another name of the same one.
 COMMANDS = {
+    "adopt": ("runner.cli.adopting", "adopt"),
     "apply": ("runner.cli.changing", "apply"),
     "backup": ("runner.cli.safeguarding", "backup"),
     "backups": ("runner.cli.safeguarding", "backups"),

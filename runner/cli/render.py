@@ -11,6 +11,7 @@ from runner.domain.url import DatabaseUrl
 from runner.errors import MaxwellError, SchemaError, ViolationsFound
 
 if TYPE_CHECKING:
+    from runner.catalog import Difference
     from runner.ledger import HistoryEntry
     from runner.operations.comparison import Comparison
     from runner.operations.repair import RepairReport
@@ -179,6 +180,19 @@ def stamp_data(report: StampReport) -> dict[str, Any]:
     }
 
 
+def closing_lines(closing: Sequence[str], left: Sequence[Difference]) -> list[str]:
+    """The SQL that closes differences, to paste; and those for which there is no simple one."""
+    lines = ["", "SQL that closes what a statement closes:", "", *closing, ""] if closing else []
+    if closing and left:
+        names = ", ".join(difference.object for difference in left)
+        lines.append(f"It leaves: {names}")
+    return lines
+
+
+def closing_data(closing: Sequence[str], left: Sequence[Difference]) -> dict[str, Any]:
+    return {"closing": list(closing), "left": [difference.object for difference in left]}
+
+
 def compared_data(comparison: Comparison | None) -> dict[str, Any]:
     """``compared`` is null where there was nothing to compare."""
     return {
@@ -246,7 +260,8 @@ def _mismatch(error: SchemaError) -> list[str]:
     lines = [line for difference in error.differences[:_MISMATCHES] for line in difference_lines(difference, "  ")]
     if len(error.differences) > _MISMATCHES:
         lines.append(f"  and {len(error.differences) - _MISMATCHES} more (all of them: --json)")
-    return [*lines, *(f"note: {note}" for note in error.notes)]
+    notes = [f"note: {note}" for note in error.notes]
+    return [*lines, *notes, *closing_lines(error.closing, error.left)]
 
 
 def error_data(command: str, error: MaxwellError) -> dict[str, Any]:
@@ -267,6 +282,8 @@ def error_data(command: str, error: MaxwellError) -> dict[str, Any]:
         data["verify"] = error.report.as_dict()
     if isinstance(error, SchemaError):
         data |= {"differences": [difference.as_dict() for difference in error.differences], "notes": list(error.notes)}
+        if error.closing or error.left:
+            data |= closing_data(error.closing, error.left)
     return data
 
 

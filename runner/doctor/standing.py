@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.catalog.model import ALEMBIC, is_bookkeeping
 from runner.dialects import tables
 from runner.doctor.patient import Patient, count_text, listed
 from runner.domain.finding import Finding, Severity, ok, run_command, words
 from runner.domain.state import Standing, State
 from runner.errors import MaxwellError
-
-_BOOKKEEPING = ("_yoyo", "yoyo_lock", "_maxwell")
-ALEMBIC = "alembic_version"
 
 
 def unfinished(patient: Patient) -> Iterator[Finding]:
@@ -58,9 +56,9 @@ def _place(patient: Patient, standing: Standing) -> Iterator[Finding]:
     data = {"version": standing.version, "head_version": standing.head_version, "pending": len(standing.pending)}
     if not standing.applied:
         there = tables(patient.connection, patient.dialect)
-        theirs = sorted(name for name in there if not name.startswith((*_BOOKKEEPING, "sqlite_")))
+        theirs = sorted(name for name in there if not (is_bookkeeping(name) or name.startswith("sqlite_")))
         if theirs:
-            by_alembic = ALEMBIC in theirs
+            by_alembic = ALEMBIC in there
             yield Finding(
                 "unmanaged",
                 Severity.WARN,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from runner.catalog.model import is_bookkeeping
 from runner.dialects import tables
 from runner.doctor.patient import Patient, count_text, size_text
 from runner.domain.finding import Finding, Severity, ok
@@ -13,7 +14,6 @@ from runner.domain.quoting import quote_text
 #: Above this size the rows of a table (on SQLite: of the whole file) are counted only when that is asked for.
 COUNTED_BYTES = 64 * 1024 * 1024
 _AT_ONCE = 100  # tables in one statement
-_BOOKKEEPING = ("_yoyo", "yoyo_lock", "_maxwell", "sqlite_")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _postgres(patient: Patient) -> list[Size]:
         WHERE n.nspname = current_schema() AND c.relkind = 'r'
         """
     )
-    found = [row for row in found if not row[0].startswith(_BOOKKEEPING)]
+    found = [row for row in found if not is_bookkeeping(row[0])]
     counted = [name for name, size, _, _, readable in found if readable and (patient.exact or size <= COUNTED_BYTES)]
     rows = _count(patient, counted)
     return [
@@ -69,7 +69,7 @@ def _sqlite(patient: Patient) -> list[Size]:
         for (name,) in patient.query(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
         )
-        if not name.startswith(_BOOKKEEPING)
+        if not (is_bookkeeping(name) or name.startswith("sqlite_"))
     ]
     if not patient.exact and patient.path.stat().st_size > COUNTED_BYTES:
         return [Size(name, _about(patient, name), False, None) for name in names]

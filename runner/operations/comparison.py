@@ -30,6 +30,8 @@ class Comparison:
     differences: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()
     compared: bool = True
+    closing: tuple[str, ...] = ()  # statements that close differences, in their order
+    left: tuple[Difference, ...] = ()  # those that no simple statement closes
 
 
 def schema_of(connection: Any, dialect: Dialect) -> Schema:

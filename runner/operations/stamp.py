@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.domain.options import RunOptions
@@ -61,6 +62,9 @@ class Marks:
         return f"version {version}" if version else self.kept[-1].id if self.kept else "base"
 
 
+Look = Callable[[Marks, Schema], Comparison]  # what the marks will claim, beside what is there
+
+
 def stamp(
     project: Project,
     target: str,
@@ -83,13 +87,13 @@ def stamp(
     # Before the lock, so that a refusal leaves no table, and no new file, behind.
     guard = Guard(project, force, scratch)
     guard.look(marks, found)
-    return set_marks(project, target, options, observer, guard)
+    return set_marks(project, target, options, observer, guard.look, "stamp")
 
 
 def set_marks(
-    project: Project, target: str, options: RunOptions, observer: Observer, guard: Guard, what: str = "stamp"
+    project: Project, target: str, options: RunOptions, observer: Observer, look: Look, what: str
 ) -> StampReport:
-    """Write the marks, under the lock, if what ``guard`` saw before it still holds."""
+    """Write the marks, under the lock and after another ``look``, which raises where they shall not be written."""
     from runner.operations.run import locked  # it brings yoyo, which nothing to do does not need
 
     created = project.is_missing()
@@ -99,7 +103,7 @@ def set_marks(
     ):
         # Again: another run may have been at work.
         marks = plan_marks(target, project.standing(connection))
-        comparison = guard.look(marks, schema_of(connection, project.url.dialect))
+        comparison = look(marks, schema_of(connection, project.url.dialect))
         run.backend.stamp(marks.mark, marks.unmark, marks.settled)
         return StampReport(marks.mark, marks.unmark, project.standing(connection), created, comparison)
 
