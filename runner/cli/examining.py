@@ -4,26 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from runner.cli.options import command, option
+from runner.cli.options import backup_dir_option, command, option, pg_bin_option
 from runner.cli.session import Session
 from runner.domain.finding import Severity
 from runner.errors import EXIT_FAILED
 from runner.interruption import interruptible
-
-backup_dir_option = option(
-    "--backup-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where backups go.  [default: 'backups' beside the SQLite file; for PostgreSQL, in this folder]",
-)
-pg_bin_option = option(
-    "--pg-bin",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Where pg_dump and its like are, if not where they usually are.",
-)
 
 
 @command("doctor")

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from runner.backup.store import default_folder
 from runner.dialects import connect
 from runner.doctor import PROBES, Probe
 from runner.doctor.patient import Patient
@@ -40,15 +41,10 @@ def examine(
     with closing(connect(url, read_only=True)) as connection, watched(connection):
         _bound_waits(connection, url, exact)
         patient = Patient(
-            url, connection, _standing(project, connection), backup_dir or default_backup_dir(url), pg_bin, exact
+            url, connection, _standing(project, connection), backup_dir or default_folder(url), pg_bin, exact
         )
         findings = [finding for probe in probes for finding in _look(probe, patient)]
     return DoctorReport(tuple(probe.name for probe in probes), tuple(findings))
-
-
-def default_backup_dir(url: DatabaseUrl) -> Path:
-    """``backups`` beside the SQLite file; for PostgreSQL in the working folder."""
-    return (url.path.parent if url.path is not None else Path()) / "backups"
 
 
 def _chosen(only: Collection[str] | None) -> tuple[Probe, ...]:
