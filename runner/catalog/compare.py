@@ -59,7 +59,7 @@ def differences(expected: Catalog, found: Catalog) -> tuple[Difference, ...]:
     lost = {key.name for key in wanted.keys() - there.keys() if key.owner is None}
     new = {key.name for key in there.keys() - wanted.keys() if key.owner is None}
     result = []
-    for key in sorted(wanted.keys() | there.keys(), key=lambda key: (key.owner or key.name, key.owner or "", key.kind)):
+    for key in sorted(wanted.keys() | there.keys(), key=_place):
         one, other = wanted.get(key), there.get(key)
         if key.kind == COLUMN_ORDER:
             one, other = _common_order(one, other)
@@ -70,6 +70,11 @@ def differences(expected: Catalog, found: Catalog) -> tuple[Difference, ...]:
         problem: Problem = "missing" if other is None else "unexpected" if one is None else "different"
         result.append(Difference(key.kind, key.name, problem, one, other))
     return tuple(result)
+
+
+def _place(key: _Key) -> tuple[str, str, str, str]:
+    """By table, the table itself first, then by kind and name: the same in each run."""
+    return key.owner or key.name, key.owner or "", key.kind, key.name
 
 
 def fingerprint(catalog: Catalog) -> str:
