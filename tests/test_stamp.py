@@ -139,7 +139,7 @@ def refused(folder: Folder, database: Database, *arguments: str) -> list[tuple[s
     """The differences for which a stamp is refused; it leaves everything as it was."""
     before = all_there_is(database)
     answer = folder.run("--json", "stamp", *arguments, database=database, expect=6).json()
-    assert answer["error"]["code"] == "SCHEMA_MISMATCH" and "--force" in answer["error"]["hint"]
+    assert answer["error"]["code"] == "SCHEMA_MISMATCH"
     assert all_there_is(database) == before
     return [(one["problem"], one["kind"], one["name"]) for one in answer["differences"]]
 
@@ -155,6 +155,8 @@ def test_d11_a_version_that_the_database_does_not_have_is_refused(database: Data
     bare(database, folder, at=BOOK)
     assert refused(folder, database, "head") == [("missing", "column", "book.price")]
     assert refused(folder, database, AUTHOR) == [("unexpected", "table", "book")]
+    hint = folder.error("stamp", "head", database=database, expect=6)["hint"]
+    assert hint == f"It has the very schema of 0.2.0: maxwell-db stamp {BOOK}"
     report = folder.run("stamp", "0.2.0", database=database).stdout
     assert "The database has the schema of version 0.2.0." in report
     assert marks(database) == [AUTHOR, BOOK]
@@ -178,6 +180,8 @@ def test_a_missing_index_or_another_type_is_a_difference(database: Database, fol
         ("unexpected", "column", "book.pages"),
         ("missing", "index", "book_author on book"),
     ]
+    assert "no other version" in (hint := folder.error("stamp", "head", database=database, expect=6)["hint"])
+    assert "--force" in hint
 
 
 def test_force_marks_all_the_same_and_lists_what_differs(database: Database, folder: Folder) -> None:
@@ -192,6 +196,7 @@ def test_force_marks_all_the_same_and_lists_what_differs(database: Database, fol
 
 def test_an_empty_database_is_refused_and_a_missing_file_stays_missing(database: Database, folder: Folder) -> None:
     assert refused(folder, database, "head") == [("missing", "table", "author"), ("missing", "table", "book")]
+    assert "maxwell-db apply" in folder.error("stamp", "head", database=database, expect=6)["hint"]
     assert bookkeeping(database) == set() if database.path is None else not database.path.exists()
 
 

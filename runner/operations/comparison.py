@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from runner.catalog import Catalog, Difference, differences, read_catalog
+from runner.dialects import connect
 from runner.domain.migration import Dialect
 from runner.domain.state import MigrationStatus, Standing
 from runner.errors import Interrupted, MaxwellError
+from runner.interruption import watched
 from runner.operations.drift import as_applied
-from runner.operations.expected import built
+from runner.operations.expected import build, built
 from runner.operations.project import Project
+from runner.scratch import scratch_database
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,31 @@ def schema_made_by(project: Project, items: Sequence[MigrationStatus], scratch: 
     except MaxwellError as error:
         error.hint = f"{error.hint or ''} {way_out}".strip()
         raise
+
+
+def version_with(
+    project: Project, items: Sequence[MigrationStatus], found: Schema, scratch: str | None
+) -> MigrationStatus | None:
+    """The migration after which a database has the very schema that was found; None where none is known.
+
+    All of them are run on a scratch database, one after the other, until it is so.
+    """
+    dialect = project.url.dialect
+    try:
+        with (
+            scratch_database(project.url, scratch=scratch) as url,
+            closing(connect(url, what="scratch")) as connection,
+            watched(connection),
+        ):
+            for item in items:
+                build(url, connection, [as_applied(item, dialect)])
+                if not differences(schema_of(connection, dialect).catalog, found.catalog):
+                    return item
+    except Interrupted:
+        raise
+    except MaxwellError:  # it only keeps us from saying more
+        return None
+    return None
 
 
 def compare(expected: Schema, found: Schema) -> Comparison:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from runner.catalog import Catalog
 from runner.domain.options import RunOptions
 from runner.domain.outcome import Observer
 from runner.domain.state import MigrationStatus, Standing, State
@@ -17,6 +18,7 @@ from runner.operations.comparison import (
     schema_made_by,
     schema_of,
     standing_and_schema,
+    version_with,
 )
 from runner.operations.project import Project
 
@@ -50,6 +52,7 @@ class Marks:
     mark: tuple[str, ...]
     unmark: tuple[str, ...]
     settled: tuple[str, ...]  # died outside a transaction, and are no longer told of
+    others: tuple[MigrationStatus, ...] = ()  # that come after those kept
 
     @property
     def nothing(self) -> bool:
@@ -111,12 +114,13 @@ def set_marks(
 def plan_marks(target: str, standing: Standing) -> Marks:
     """What has to be marked, and what not any more. UsageError for a target that is none."""
     last = resolve(target, standing, None)
-    kept = up_to(standing.migrations, last)
+    kept, others = up_to(standing.migrations, last), after(standing.migrations, last)
     return Marks(
         kept,
         tuple(item.id for item in kept if not item.is_applied),
-        tuple(item.id for item in reversed(after(standing.migrations, last)) if item.is_applied),
+        tuple(item.id for item in reversed(others) if item.is_applied),
         tuple(item.id for item in standing.in_state(State.UNFINISHED)),
+        others,
     )
 
 
@@ -136,7 +140,7 @@ class Guard:
             return Comparison((), (f"not compared: {expected.message}",), compared=False)
         comparison = compare(expected, found)
         if comparison.differences and not self._force:
-            raise _mismatch(marks.place, comparison)
+            raise self._mismatch(marks, comparison, found)
         return comparison
 
     def _made_by(self, marks: Marks) -> Schema | MaxwellError:
@@ -153,14 +157,20 @@ class Guard:
             self._expected = (marks.kept, made)
         return self._expected[1]
 
-
-def _mismatch(place: str, comparison: Comparison) -> SchemaError:
-    number = len(comparison.differences)
-    error = SchemaError(
-        f"the database does not have the schema of {place}: {number} difference{'' if number == 1 else 's'}",
-        code="SCHEMA_MISMATCH",
-        hint="Name the version that it has, or bring it to this one (maxwell-db apply); or record it all the same: "
-        "--force.",
-    )
-    error.differences, error.notes = comparison.differences, comparison.notes
-    return error
+    def _mismatch(self, marks: Marks, comparison: Comparison, found: Schema) -> SchemaError:
+        number = len(comparison.differences)
+        empty = found.catalog == Catalog(found.catalog.dialect)
+        very = None if empty else version_with(self._project, (*marks.kept, *marks.others), found, self._scratch)
+        if empty:
+            hint = "It is empty: 'maxwell-db apply' makes the schema. Or record it all the same: --force."
+        elif very is not None:
+            hint = f"It has the very schema of {very.version or very.id}: maxwell-db stamp {very.id}"
+        else:
+            hint = "It has that of no other version either. Mend it, or record it all the same: --force."
+        error = SchemaError(
+            f"the database does not have the schema of {marks.place}: {number} difference{'' if number == 1 else 's'}",
+            code="SCHEMA_MISMATCH",
+            hint=hint,
+        )
+        error.differences, error.notes = comparison.differences, comparison.notes
+        return error
