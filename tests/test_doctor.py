@@ -717,6 +717,20 @@ def test_a_database_that_plain_yoyo_made(database: Database, folder: Folder, tmp
     assert examined(database, folder.path)["version"][0]["data"]["version"] == "0.3.0"
 
 
+def test_a_damaged_file_is_called_damaged(make_database: MakeDatabase, folder: Folder) -> None:
+    database = make_database("sqlite")
+    folder.run("apply", database=database)
+    assert database.path is not None
+    pages = database.query("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'book'")
+    with database.path.open("r+b") as file:
+        for (page,) in pages:
+            file.seek((page - 1) * 4096)
+            file.write(b"x" * 4096)
+    found = examined(database, folder.path, expect=1)
+    assert all("restore" in one["cure"] for one in found["damaged"])
+    assert found["version"] and found["settings"]
+
+
 def test_a_half_done_write_beside_the_file_is_named_and_left_alone(tmp_path: Path, folder: Folder) -> None:
     path = tmp_path / "hot.db"
     code = (

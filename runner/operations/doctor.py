@@ -77,7 +77,7 @@ def _standing(project: Project, connection: Any) -> Standing | MaxwellError:
         return MaxwellError(
             f"the records of migrations cannot be read: {_one_line(error)}",
             code="DATABASE_ERROR",
-            hint="The role has to be allowed to read them: GRANT SELECT ON _yoyo_migration, _maxwell_ledger TO it.",
+            hint=_unread_cure(error),
         )
 
 
@@ -89,10 +89,26 @@ def _look(probe: Probe, patient: Patient) -> list[Finding]:
     except (patient.connection.Error, OSError) as error:
         if getattr(patient.connection, "closed", 0):
             raise  # the session is gone, and nothing more can be looked at
-        cure = words("Give the role the right, or try again when what holds the database is over.")
-        message = f"{probe.name}: not everything could be looked at: {_one_line(error)}"
-        found.append(Finding("not-looked-at", Severity.WARN, message, cure, probe.name))
+        cure, text = words(_unread_cure(error)), _one_line(error)
+        if _is_damage(error):
+            found.append(Finding("damaged", Severity.ERROR, f"the database is damaged: {text}", cure, probe.name))
+        else:
+            message = f"{probe.name}: not everything could be looked at: {text}"
+            found.append(Finding("not-looked-at", Severity.WARN, message, cure, probe.name))
     return found
+
+
+def _is_damage(error: BaseException) -> bool:
+    name, code = getattr(error, "sqlite_errorname", "") or "", getattr(error, "pgcode", "") or ""
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or code in ("XX001", "XX002")
+
+
+def _unread_cure(error: BaseException) -> str:
+    if _is_damage(error):
+        return "Restore the newest backup that is sound: maxwell-db restore FILE"
+    if getattr(error, "pgcode", None) == "42501":
+        return "Give the role the right to read it: GRANT SELECT ON ... TO it, or GRANT pg_read_all_data TO it."
+    return "Try again when what holds the database is over."
 
 
 def _one_line(error: BaseException) -> str:
