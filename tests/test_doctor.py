@@ -279,6 +279,21 @@ def test_a_backup_folder_that_will_not_do(make_database: MakeDatabase, folder: F
     assert (tmp_path / "open").stat().st_mode & 0o777 == 0o700
 
 
+def test_backups_that_there_are(database: Database, folder: Folder, tmp_path: Path) -> None:
+    folder.run("apply", database=database)
+    place = ("--backup-dir", str(tmp_path / "kept"))
+    assert "no-backup" in examined(database, folder.path, *place)
+    made = folder.run("--json", "backup", *place, database=database).json()
+    assert "never" in examined(database, folder.path, *place)["backup"][0]["message"]
+    folder.run("backups", "--test", *place, database=database)
+    (finding,) = examined(database, folder.path, *place)["backup"]
+    assert finding["severity"] == "ok" and finding["data"]["tested"] is True
+    file = Path(finding["data"]["file"])
+    file.write_bytes(file.read_bytes()[:-1])
+    found = examined(database, folder.path, *place)
+    assert found["broken-backup"][0]["subject"] == str(file) and found["no-backup"] and made["ok"]
+
+
 def test_files_that_cannot_be_written(
     make_database: MakeDatabase, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from runner.doctor import (
+    backups,
     clock,
     disk,
     foreign_keys,
@@ -37,6 +38,7 @@ PROBES = (
     Probe("versions", versions.look),
     Probe("pg-dump", pg_dump.look),
     Probe("disk", disk.look),
+    Probe("backups", backups.look),
     Probe("privileges", privileges.look),
     Probe("settings", settings.look),
     Probe("lock", locks.look),
