@@ -294,6 +294,12 @@ def test_a_plan_writes_nothing(database: Database, folder: Folder, tmp_path: Pat
     assert pipe(plan(database, sql=folder.path), database).exit_code == 0
 
 
+def test_bookkeeping_that_is_not_whole_is_refused(database: Database, folder: Folder) -> None:
+    folder.run("apply", BOOK, database=database)
+    database.script("DROP TABLE _yoyo_version;")
+    assert folder.error("plan", database=database, expect=2)["code"] == "OLD_BOOKKEEPING"
+
+
 def test_a_plan_cannot_be_written_where_there_is_no_folder(database: Database, folder: Folder) -> None:
     error = folder.error("plan", "-o", "no/such/folder/x.sql", database=database, expect=2)
     assert error["code"] == "CANNOT_WRITE"

@@ -287,6 +287,8 @@ def test_rollback_takes_back_all_after_its_target(
         (("rollback", "nope"), "UNKNOWN_TARGET"),
         (("stamp", "nope"), "UNKNOWN_TARGET"),
         (("apply", ""), "UNKNOWN_TARGET"),
+        (("plan", ""), "UNKNOWN_TARGET"),
+        (("plan", "--rollback", ""), "UNKNOWN_TARGET"),
     ],
 )
 def test_a_target_that_cannot_be_changes_nothing(

@@ -77,9 +77,9 @@ class Recording(Backend):
         missing = {self.migration_table, self.version_table} - self.present
         if len(missing) == 1:
             raise UsageError(
-                "yoyo's tables are of a version from before 2018, and have to be brought up to date first",
+                f"yoyo's tables are not whole: {next(iter(missing))} is not there",
                 code="OLD_BOOKKEEPING",
-                hint="'yoyo list', or 'maxwell-db apply' of anything, does that.",
+                hint="They are of a very old yoyo, or somebody dropped one: 'yoyo list' brings old ones up to date.",
             )
         if len(missing) == 2:
             self.comment("The tables that keep the record of migrations.")

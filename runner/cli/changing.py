@@ -88,7 +88,7 @@ def apply(
     )
     project = session.project(checks)
     reviewed = _reviewed(plan, target)
-    last = reviewed.target if reviewed else target or "head"
+    last = reviewed.target if reviewed else "head" if target is None else target
     if dry_run:
         if reviewed:
             reviewed.refuse_if_outdated(project, Direction.APPLY)
@@ -130,7 +130,7 @@ def rollback(
     from runner.operations.rollback import rollback as roll_back
 
     project = session.project(checks)
-    reviewed = _reviewed(plan, target or number)
+    reviewed = _reviewed(plan, number if target is None else target)
     target = reviewed.target if reviewed else target
     if chosen := preview(project, target, number):
         confirm_loss(session, project, f"Roll back {', '.join(chosen)}", yes=yes, name=confirm_name)

@@ -55,7 +55,8 @@ def make_plan(project: Project, direction: Direction, target: str | None, option
 
 
 def _plan(project: Project, connection: Any, direction: Direction, target: str | None, options: ApplyOptions) -> Plan:
-    target = target or ("head" if direction is Direction.APPLY else "-1")
+    if target is None:
+        target = "head" if direction is Direction.APPLY else "-1"
     standing = project.standing(connection) if connection else stand(project.migrations, (), {})
     migrations = _chosen(project, standing, direction, target, options)
     applied = tuple(item.id for item in standing.applied)
