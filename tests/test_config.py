@@ -297,7 +297,6 @@ BY_HAND = {
     "config",
     "confirm",
     "create",
-    "dialect",
     "dry-run",
     "exit-code",
     "force",
@@ -382,7 +381,9 @@ def test_a_key_reaches_its_command(tmp_path: Path, key: str) -> None:
     assert takers
     write(tmp_path, f"[maxwell-db]\n{key} = no/such/value\n")
     for command in takers:
-        arguments = {"stamp": ["head"], "rollback": ["--yes"], "restore": ["a.sqlite"]}.get(command, [])
+        arguments = {"new": ["a_b_c"], "stamp": ["head"], "rollback": ["--yes"], "restore": ["a.sqlite"]}.get(
+            command, []
+        )
         result = maxwell_db(command, *arguments, cwd=tmp_path, sql=None)
         assert result.exit_code == 2 and f"--{key}" in result.stderr, (command, result)
 

@@ -333,6 +333,15 @@ def test_what_a_do_block_does_is_not_guessed(tmp_path: Path) -> None:
     assert folder.findings() == []
 
 
+def test_a_constraint_goes_with_its_column(tmp_path: Path) -> None:
+    folder = reviewed(tmp_path / "sql", "postgres")
+    made = KIND + "ALTER TABLE notes ADD CONSTRAINT one_kind UNIQUE (kind);\n"
+    folder.add(NEXT, made, NO_KIND, header=DEPENDS)
+    assert folder.findings() == []
+    folder.add(NEXT, made, "ALTER TABLE notes RENAME COLUMN kind TO sort;\n", header=DEPENDS)
+    assert "leaves the constraint notes.one_kind" in folder.lint().stdout
+
+
 def test_what_cascade_takes_along_is_not_guessed(tmp_path: Path) -> None:
     folder = reviewed(tmp_path / "sql", "postgres")
     made = "CREATE TABLE tags (id INTEGER NOT NULL PRIMARY KEY);\nCREATE VIEW words AS SELECT id FROM tags;\n"

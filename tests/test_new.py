@@ -119,6 +119,7 @@ ARGUMENTS = {
     "rebuild-table": ("--table", "notes", "--column", "size", "--type", "BIGINT"),
     "backfill": ("--table", "notes", "--column", "body", "--default", "empty"),
     "add-index": ("--table", "notes", "--column", "body"),
+    "add-reference": ("--table", "notes", "--column", "editor_id", "--parent", "owner"),
     "add-foreign-key": ("--table", "notes", "--column", "owner_id", "--parent", "owner"),
 }
 STAYS = {"backfill"}  # what was filled stays

@@ -17,7 +17,7 @@ class TableOutline:
     columns: frozenset[str] = frozenset()
     keys: tuple[tuple[Key, Any], ...] = ()  # the second is the caller's: where the key was declared
     indexed: tuple[tuple[str, ...], ...] = ()
-    constraints: frozenset[str] = frozenset()
+    constraints: frozenset[tuple[str, tuple[str, ...]]] = frozenset()  # those with a name, and their columns
     opaque: bool = False  # not all its columns are known
 
 
@@ -54,7 +54,7 @@ class Outline:
             yield "table", name
             for column in table.columns:
                 yield "column", f"{name}.{column}"
-            for constraint in table.constraints:
+            for constraint, _ in table.constraints:
                 yield "constraint", f"{name}.{constraint}"
         for name, index in self.indexes.items():
             if name in names or index.table in names:
@@ -127,7 +127,9 @@ class Outline:
             if effect.kind == "column":
                 table = replace(table, columns=table.columns | {effect.name})
             elif effect.name:
-                table = replace(table, constraints=table.constraints | {effect.name})
+                columns = tuple(column for key in effect.keys for column in key.columns)
+                columns += tuple(column for group in effect.indexed for column in group)
+                table = replace(table, constraints=table.constraints | {(effect.name, columns)})
             table = replace(
                 table,
                 keys=table.keys + tuple((key, where) for key in effect.keys),
@@ -135,9 +137,9 @@ class Outline:
             )
         elif effect.kind == "constraint":
             # One that the table was made with is not known by name; whether it is there cannot be said.
-            table = replace(table, constraints=table.constraints - {effect.name})
-            if effect.to:
-                table = replace(table, constraints=table.constraints | {effect.to})
+            mine = {one for one in table.constraints if one[0] == effect.name}
+            kept = table.constraints - mine
+            table = replace(table, constraints=kept | {(effect.to, one[1]) for one in mine if effect.to})
         else:
             there = effect.name in table.columns or table.opaque
             table = self._without_column(effect, table)
@@ -163,6 +165,9 @@ class Outline:
             table,
             columns=(table.columns - {old}) | ({new} if new else set()),
             keys=tuple((replace(key, columns=renamed(key.columns)), where) for key, where in kept),
+            constraints=frozenset(
+                (name, renamed(columns)) for name, columns in table.constraints if new or old not in columns
+            ),
             indexed=tuple(renamed(columns) for columns in table.indexed if new or old not in columns),
         )
 

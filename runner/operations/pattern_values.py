@@ -52,6 +52,7 @@ def pattern_values(
     table, column = names.get("table", ""), names.get("column", "")
     _refuse_unknown(pattern, names, outline, folder)
     known = columns.get((table, column))
+    parent_key = columns.get((names.get("parent", ""), names.get("key", "id")))
     type = given.get("type", known.type if known and known.type else "TEXT")
     default = given.get("default", "")
     values = {name: identifier(value) for name, value in given.items() if name not in ("type", "default", "keys")}
@@ -60,6 +61,7 @@ def pattern_values(
         "old_type": known.type if known and known.type else "TEXT",
         "default": literal_of(type, default),
         "key": identifier(given.get("key", "id")),
+        "key_type": given.get("type", parent_key.type if parent_key and parent_key.type else "VARCHAR(36)"),
         "index": identifier(f"idx_{table}_{column or 'name'}"),
         "constraint": identifier(f"fk_{table}_{column}"),
         "before": identifier(f"{column}_before"),
@@ -129,10 +131,11 @@ def _refuse_unknown(pattern: Pattern, given: dict[str, str], outline: Outline, f
                 f"no migration in {folder} makes a table {name}", code="NO_SUCH_TABLE", hint=f"The tables are: {known}."
             )
     there = outline.tables[table]
-    made = column if pattern.name == "add-column" else given.get("to", "")
+    adds = pattern.name in ("add-column", "add-reference")
+    made = column if adds else given.get("to", "")
     if made and made in there.columns:
         raise UsageError(f"{table} has a column {made} already", code="NAME_TAKEN", hint="Choose another name.")
-    if pattern.name != "add-column" and column not in there.columns and not there.opaque:
+    if not adds and column not in there.columns and not there.opaque:
         known = ", ".join(sorted(there.columns))
         raise UsageError(
             f"{table} has no column {column}", code="NO_SUCH_COLUMN", hint=f"The columns of {table} are: {known}."

@@ -43,7 +43,13 @@ PATTERNS = {
         Pattern("rebuild-table", "another type for a column; on SQLite by a new table", ("table", "column", "type")),
         Pattern("backfill", "a value for empty columns, on PostgreSQL in batches", ("table", "column", "default")),
         Pattern("add-index", "an index, on PostgreSQL while writers go on", ("table", "column")),
-        Pattern("add-foreign-key", "a foreign key, on SQLite by a new table", ("table", "column", "parent"), ("key",)),
+        Pattern("add-reference", "a column with a foreign key", ("table", "column", "parent"), ("key", "type")),
+        Pattern(
+            "add-foreign-key",
+            "a foreign key on a column; on SQLite by a new table",
+            ("table", "column", "parent"),
+            ("key",),
+        ),
     )
 }
 BLANK = Pattern("blank", "nothing but the beginning")
