@@ -6,7 +6,6 @@ import ast
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,22 +15,12 @@ import pytest
 from runner.cli import ALIASES, COMMANDS, cli
 from tests.support.databases import sqlite_database
 from tests.support.migrations import Folder
-from tests.support.tool import ROOT, clean_environment
+from tests.support.tool import ROOT
 
 README = (ROOT / "README.md").read_text()
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HELP = re.compile(r"<!-- help: ([\w-]+) -->\n(?:\n```text\n.*?\n```\n)?", re.DOTALL)
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> dict[str, str]:
-    """An environment in which ``maxwell-db`` is this checkout's."""
-    program = tmp_path / "bin" / "maxwell-db"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m runner "$@"\n')
-    program.chmod(0o755)
-    return clean_environment({"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"})
 
 
 def test_the_readme_s_transcripts_are_what_the_program_prints(tmp_path: Path, shell: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -80,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is the contract's. Every failure is one message, and never a traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     session = Session(json="--json" in arguments)
+    if "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments):
+        session.set_flag("log-format", "json")  # known before the arguments are read, which may be what is wrong
     try:
         return _run(arguments, session)
     except BrokenPipeError:

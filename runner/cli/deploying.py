@@ -26,7 +26,7 @@ from runner.cli.options import (
 from runner.cli.progress import observing
 from runner.cli.protection import confirm_loss
 from runner.cli.session import Session
-from runner.domain.deploy import OnFailure
+from runner.domain.deploy import DeployOptions, OnFailure
 from runner.errors import MaxwellError, UsageError
 from runner.interruption import interruptible
 
@@ -88,7 +88,6 @@ def deploy(
     Nothing pending is no failure, and makes no backup. What fails before the first migration changes nothing; what
     fails later is dealt with as --on-failure says, and the exit code is that of the failure.
     """
-    from runner.operations.deploy import DeployOptions
     from runner.operations.deploy import deploy as ship
 
     options = DeployOptions(
@@ -106,6 +105,7 @@ def deploy(
         rehearse=rehearse,
         scratch=scratch,
         pg_bin=pg_bin,
+        program=session.program,
     )
     project = session.project(checks)
     if no_backup:
@@ -115,18 +115,23 @@ def deploy(
         from runner.operations.metrics import refuse_unwritable, write_metrics
 
         refuse_unwritable(metrics)
-    started, code = time.time(), 1
-    report = None
+    started = time.time()
     try:
         with observing(session) as observer:
             report = interruptible(lambda: ship(project, target, options, observer))
-        code = 0
     except MaxwellError as error:
-        report, code = error.deploy, error.exit_code
-        raise
-    finally:
         if metrics is not None:
-            write_metrics(metrics, project, "deploy", started, code, report, backup_dir)
+            try:
+                write_metrics(metrics, project, "deploy", started, error.exit_code, error.deploy, backup_dir)
+            except UsageError as other:  # what failed first is what counts
+                error.message += f"\nBesides, {other.message}"
+        raise
+    if metrics is not None:
+        try:
+            write_metrics(metrics, project, "deploy", started, 0, report, backup_dir)
+        except UsageError as error:
+            error.deploy = report
+            raise
     text = "" if session.quiet else render.deploy_text(report)
     return session.answer(text, render.deploy_data(report))
 

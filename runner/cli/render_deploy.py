@@ -29,7 +29,6 @@ def deploy_text(report: DeployReport) -> str:
 
 def deploy_data(report: DeployReport) -> dict[str, Any]:
     run = report.run
-    verify = run.verify if run is not None else None
     return {
         "changed": report.changed,
         "applied": [{"id": one.id, "duration_ms": one.duration_ms} for one in (run.outcomes if run else ())],
@@ -46,7 +45,7 @@ def deploy_data(report: DeployReport) -> dict[str, Any]:
             "applied": [{"id": one.id, "duration_ms": one.duration_ms} for one in report.rehearsal.outcomes],
             "locked_ms": report.rehearsal.locked_ms,
         },
-        "verify": None if verify is None else verify.as_dict(),
+        "verify": None if report.verify is None else report.verify.as_dict(),
         "recovery": None
         if report.recovery is None
         else {

@@ -107,11 +107,14 @@ class Session:
             and url.dialect == "postgres"
             and (parts.password or "password" in parse_qs(parts.query))
         ):
-            click.echo(
-                "warning: a password on the command line can be read by everybody on this machine; "
-                "use DATABASE_URL, PGPASSFILE or a service file",
-                err=True,
-            )
+            words = "a password on the command line can be read by everybody on this machine; "
+            words += "use DATABASE_URL, PGPASSFILE or a service file"
+            if self.logs_json:
+                from runner.cli.json_log import line
+
+                click.echo(line("warning", words), err=True)
+            else:
+                click.echo(f"warning: {words}", err=True)
 
     def without_password(self, text: str) -> str:
         """A driver's words about a connection, without any part of the URL that could hold a password."""
@@ -139,6 +142,15 @@ class Session:
         """The folder of the user's own migrations: never the one that the package carries."""
         given = self._value("sql")
         return Path(str(given)) if given else Path("sql")
+
+    @property
+    def program(self) -> str:
+        """How to call the program again for the same database: with the flags that say which, but no password."""
+        import shlex
+
+        given = self.flags | ({"database": str(self.url)} if "database" in self.flags else {})
+        words = [f"--{name} {shlex.quote(str(given[name]))}" for name in ("database", "sql", "config") if name in given]
+        return " ".join(["maxwell-db", *words])
 
     def read_json_setting(self) -> None:
         """Environment and file may ask for JSON too."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.domain.options import ApplyOptions
 from runner.domain.outcome import Outcome, RunReport
 from runner.domain.state import Standing
 
@@ -24,6 +25,19 @@ class OnFailure(StrEnum):
 
 
 @dataclass(frozen=True)
+class DeployOptions(ApplyOptions):
+    """How to deploy."""
+
+    on_failure: OnFailure = OnFailure.ROLLBACK
+    backup: bool = True
+    backup_dir: Path | None = None
+    rehearse: bool = False
+    scratch: str | None = None
+    pg_bin: Path | None = None
+    program: str = "maxwell-db"  # how a person calls it for this database: what the ways back begin with
+
+
+@dataclass(frozen=True)
 class Rehearsal:
     """The deploy on a copy made from the new backup: what ran there, how long each took, what the checks said."""
 
@@ -38,7 +52,10 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What was done about a failure. ``problem``: why it did not succeed, or what the checks still find."""
+    """What was done about what a failed deploy had committed.
+
+    ``problem``: why that did not succeed, or what the checks still find.
+    """
 
     action: OnFailure
     rolled_back: tuple[Outcome, ...] = ()
@@ -58,6 +75,7 @@ class DeployReport:
     backup_bytes: int | None = None
     rehearsal: Rehearsal | None = None
     run: RunReport | None = None  # of the deploy itself; None: it did not come to that, or failed
+    verify: VerifyReport | None = None  # what the checks said last, also of what they let not pass
     recovery: Recovery | None = None
     rows: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)  # before and after, by table
     duration_ms: float = 0.0

@@ -93,6 +93,11 @@ class Standing:
         return self.applied[-1].id if self.applied else "base"
 
     @property
+    def newest(self) -> str:
+        """The newest applied migration's id, or base: the target of a rollback that leads back to here."""
+        return self.applied[-1].id if self.applied else "base"
+
+    @property
     def head_version(self) -> str | None:
         return next((item.version for item in reversed(self.migrations) if item.migration and item.version), None)
 

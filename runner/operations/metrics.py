@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +14,10 @@ from runner import __version__
 from runner.backup.store import backups_in, default_folder
 from runner.domain.deploy import DeployReport
 from runner.domain.state import Standing
-from runner.errors import MaxwellError, UsageError
+from runner.errors import EXIT_VIOLATIONS, MaxwellError, UsageError
+from runner.ledger import HistoryEntry, read_history
 from runner.operations.project import Project
+from verify.model import VerifyReport
 
 Sample = tuple[dict[str, str], float]
 
@@ -34,11 +36,13 @@ def write_metrics(
     UsageError where it cannot be written.
     """
     standing: Standing | None = None
+    history: tuple[HistoryEntry, ...] = ()
     with suppress(MaxwellError):  # the database may be what failed
         standing = project.standing_or_empty()
+        history = _history(project)
     names = {"database": project.url.name, "dialect": project.url.dialect}
     lines: list[str] = []
-    for name, help, samples in _metrics(project, command, started, exit_code, report, standing, backup_dir):
+    for name, help, samples in _metrics(project, command, started, exit_code, report, standing, history, backup_dir):
         found = [(labels, value) for labels, value in samples]
         if found:
             lines += [f"# HELP maxwell_db_{name} {help}", f"# TYPE maxwell_db_{name} gauge"]
@@ -62,6 +66,7 @@ def _metrics(
     exit_code: int,
     report: DeployReport | None,
     standing: Standing | None,
+    history: Sequence[HistoryEntry],
     backup_dir: Path | None,
 ) -> Iterator[tuple[str, str, Iterable[Sample]]]:
     run = {"command": command}
@@ -77,14 +82,11 @@ def _metrics(
         if standing.applied:
             newest = max(item.applied_at or "" for item in standing.applied)
             yield "last_apply_timestamp_seconds", "When the newest one was applied.", [({}, _unix(newest))]
-    verified = report.run.verify if report is not None and report.run is not None else None
+    verified = report.verify if report is not None else None
+    at, passed = _last_verify(history, verified, exit_code)
+    yield "last_verify_timestamp_seconds", "When the checks last looked at what a run did.", at
+    yield "last_verify_success", "1 if it had broken nothing.", passed
     if verified is not None:
-        yield "last_verify_timestamp_seconds", "When the checks ran last.", [({}, time.time())]
-        yield (
-            "last_verify_success",
-            "1 if no check of severity error failed.",
-            [({}, int(not verified.failed("error")))],
-        )
         yield (
             "violations",
             "Violations that the checks found.",
@@ -105,6 +107,25 @@ def _metrics(
         yield "last_backup_tested", "1 if it was restored elsewhere and verified.", [({}, tested)]
 
 
+def _history(project: Project) -> tuple[HistoryEntry, ...]:
+    if project.is_missing():
+        return ()
+    with project.connection(read_only=True) as connection:
+        return read_history(connection, project.url.dialect)
+
+
+def _last_verify(
+    history: Sequence[HistoryEntry], verified: VerifyReport | None, exit_code: int
+) -> tuple[list[Sample], list[Sample]]:
+    """When the checks ran, and whether they passed: in this run, else in the newest one that the ledger knows."""
+    if verified is not None:
+        return [({}, time.time())], [({}, int(exit_code != EXIT_VIOLATIONS))]
+    for entry in reversed(history):
+        if entry.verify is not None:
+            return [({}, _unix(entry.at))], [({}, int(entry.verify == "passed"))]
+    return [], []
+
+
 def _labels(labels: dict[str, str]) -> str:
     escaped = {
         name: value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for name, value in labels.items()
@@ -123,6 +144,7 @@ def _replace(path: Path, text: str) -> None:
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, 0o644)  # whoever collects it is somebody else, whatever the umask
             file.write(text)
         beside.replace(path)
     except OSError as error:

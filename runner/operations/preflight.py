@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.domain.finding import Finding
 from runner.domain.state import MigrationStatus
-from runner.errors import MaxwellError
+from runner.errors import BackupFailed, MaxwellError
 from runner.operations.doctor import examine
 from runner.operations.lint import lint_files
 from runner.operations.project import Project
@@ -15,18 +15,23 @@ from runner.sources.folder import dialect_folder
 
 _PROBES = ("versions", "privileges", "unfinished")
 _PROBES_OF_A_BACKUP = ("pg-dump", "disk")
+_OF_A_BACKUP = ("pg-dump", "backup-folder", "backup-disk")  # findings
 
 
 def examine_for_deploy(
     project: Project, *, backup: bool, backup_dir: Path | None, pg_bin: Path | None
 ) -> tuple[Finding, ...]:
-    """Doctor's findings that concern a deploy. MaxwellError, exit 1, for the first that would make it fail."""
+    """Doctor's findings that concern a deploy. For the first that would make it fail MaxwellError, exit 1.
+
+    BackupFailed, exit 7, where that would be the backup.
+    """
     probes = _PROBES + (_PROBES_OF_A_BACKUP if backup else ())
     report = examine(project, probes, backup_dir, pg_bin=pg_bin)
     if report.errors:
         first = report.errors[0]
         others = f" (and {len(report.errors) - 1} more: 'maxwell-db doctor')" if len(report.errors) > 1 else ""
-        raise MaxwellError(
+        refusal = BackupFailed if first.id in _OF_A_BACKUP else MaxwellError
+        raise refusal(
             f"{first.message}{others}",
             code="PREFLIGHT_FAILED",
             hint=f"Nothing was changed. {first.cure.text if first.cure else 'See maxwell-db doctor.'}",
