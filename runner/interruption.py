@@ -39,6 +39,11 @@ def check() -> None:
         raise Interrupted(_requested[0])
 
 
+def requested() -> bool:
+    """Has a signal come? What failed since may have failed of being cancelled."""
+    return bool(_requested)
+
+
 def interruptible(work: Callable[[], Answer]) -> Answer:
     """Do ``work``; on SIGINT, SIGTERM or SIGHUP cancel it. Interrupted, unless it was through by then.
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,8 +12,8 @@ from tests.support.databases import Database
 from tests.support.deploying import FLAG, Site, add_flag
 from tests.support.deploying import site as make_site
 from tests.support.folders import footprint, own_schema
-from tests.support.migrations import AUTHOR, BOOK, PRICE, Folder, bookkeeping, marks
-from tests.support.tool import clean_environment, maxwell_db
+from tests.support.migrations import AUTHOR, BOOK, PRICE, bookkeeping, marks
+from tests.support.tool import maxwell_db
 
 BROKEN = "004_broken"
 NOWHERE = "INSERT INTO author (id, name) VALUES (3, 'Ida');\nINSERT INTO author (id, nowhere) VALUES (4, 'x');\n"

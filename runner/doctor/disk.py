@@ -30,11 +30,10 @@ def _unusable(folder: Path) -> Finding | None:
     there = _nearest(folder)
     if folder.is_symlink():
         message, cure = "is a link, and backups follow none", words("Name the folder itself with --backup-dir.")
-    elif there == folder and not folder.is_dir():
+    elif folder.exists() and not folder.is_dir():
         message, cure = "is not a folder", words("Name another one with --backup-dir.")
     elif not os.access(there, os.W_OK | os.X_OK):
-        where = "" if there == folder else f", because {there} cannot be written"
-        message = f"cannot be {'written' if there == folder else 'made'}{where}"
+        message = "cannot be written" if folder.exists() else f"cannot be made, because {there} cannot be written"
         cure = run_command(f"sudo install -d -m 700 -o {shlex.quote(_user())} {shlex.quote(str(folder))}")
     else:
         return None

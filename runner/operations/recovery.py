@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Collection
 from dataclasses import replace
 
+from runner import interruption
 from runner.domain.deploy import DeployOptions, DeployReport, OnFailure, Recovery
 from runner.domain.outcome import Direction, Observer
 from runner.errors import Interrupted, MaxwellError, UnfinishedError
@@ -38,7 +39,7 @@ class Recoverer:
 
     def roll_back(self, run: Runner, failure: MaxwellError) -> None:
         """Under the deploy's lock. Take back what was committed, if that was asked for."""
-        if isinstance(failure, Interrupted):
+        if isinstance(failure, Interrupted) or interruption.requested():
             self._settled = True  # who stops a run wants it stopped; what was committed is named
             return
         if self._nothing_committed(failure):
