@@ -130,7 +130,7 @@ def deploy(
         try:
             write_metrics(metrics, project, "deploy", started, 0, report, backup_dir)
         except UsageError as error:
-            error.deploy = report
+            error.deploy, error.outcomes = report, report.run.outcomes if report.run is not None else ()
             raise
     text = "" if session.quiet else render.deploy_text(report)
     return session.answer(text, render.deploy_data(report))

@@ -46,6 +46,9 @@ class JsonObserver(Observer):
     def verifying(self) -> None:
         self._say("info", "verifying")
 
+    def warning(self, text: str) -> None:
+        self._say("warning", text)
+
     def step(self, text: str) -> None:
         self._say("info", text)
 

@@ -54,6 +54,9 @@ class LineObserver(Observer):
         first_line = reason.splitlines()[0]
         self._say(f"{id}: {first_line}; rolled back, trying again in {seconds:.1f} s")
 
+    def warning(self, text: str) -> None:
+        self._say(f"warning: {text}")
+
     def step(self, text: str) -> None:
         self._say(text)
 

@@ -66,6 +66,9 @@ class Observer:
     def verifying(self) -> None:
         """The checks begin."""
 
+    def warning(self, text: str) -> None:
+        """Something is not as it should be, and does not stop the run."""
+
     def step(self, text: str) -> None:
         """A part of a longer work begins or has ended, in words."""
 

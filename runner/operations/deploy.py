@@ -112,7 +112,7 @@ class _Deploy:
         backup = self.options.backup and not created
         self.report.warnings = review_pending(self.project, pending)
         for warning in self.report.warnings:
-            self.observer.step(f"warning: {warning}")
+            self.observer.warning(warning)
         self.report.preflight = examine_for_deploy(
             self.project, backup=backup, backup_dir=self.options.backup_dir, pg_bin=self.options.pg_bin
         )

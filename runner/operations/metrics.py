@@ -90,10 +90,7 @@ def _metrics(
         yield (
             "violations",
             "Violations that the checks found.",
-            [
-                ({"severity": severity}, sum(one.violations for one in verified.failed(severity)))
-                for severity in ("error", "warn")
-            ],
+            [({"severity": severity}, _violations(verified, severity)) for severity in ("error", "warn")],
         )
     backups = backups_in(backup_dir or default_folder(project.url), project.url.dialect, project.url.name)
     whole = [one for one in backups if one.problem is None and one.manifest is not None]
@@ -124,6 +121,10 @@ def _last_verify(
         if entry.verify is not None:
             return [({}, _unix(entry.at))], [({}, int(entry.verify == "passed"))]
     return [], []
+
+
+def _violations(verified: VerifyReport, severity: str) -> int:
+    return sum(one.violations for one in verified.checks if one.status == "failed" and one.severity == severity)
 
 
 def _labels(labels: dict[str, str]) -> str:
