@@ -64,7 +64,7 @@ def test_the_report_of_a_success(site: Site) -> None:
     assert lines[0].startswith(f"Backup: backups/{backup.stem} (")
     assert lines[1].startswith("3 migrations applied in ")
     assert lines[2].startswith("Verified: all ")
-    assert lines[3:5] == ["New tables (rows): shop (0).", "  author: 2 rows before, 3 after"]
+    assert lines[3:5] == ["1 new table: shop.", "  author: 2 rows before, 3 after"]
     assert lines[-2].endswith(f" rollback {BOOK}")
     assert lines[-1].endswith(f" restore backups/{backup.stem}")
     assert "applied  003_price" in result.stderr

@@ -9,6 +9,8 @@ from runner.cli.render import count, duration, run_text
 from runner.cli.render_backup import size_text
 from runner.domain.deploy import DeployReport
 
+_NAMED = 6  # so many tables in a line
+
 
 def deploy_text(report: DeployReport) -> str:
     """What was done, in the order in which it was done, and the way back."""
@@ -61,14 +63,21 @@ def deploy_data(report: DeployReport) -> dict[str, Any]:
 
 def _rows_text(rows: Mapping[str, tuple[int | None, int | None]]) -> list[str]:
     """New tables and gone ones in a line each, then every table that has other rows than before."""
-    new = [f"{table} ({after})" for table, (before, after) in rows.items() if before is None]
-    gone = [f"{table} ({before})" for table, (before, after) in rows.items() if after is None]
+    new = {table: after or 0 for table, (before, after) in rows.items() if before is None}
+    gone = {table: before or 0 for table, (before, after) in rows.items() if after is None}
     kept = {table: (was, now) for table, (was, now) in rows.items() if was is not None and now is not None}
-    lines = [f"New tables (rows): {', '.join(new)}."] if new else []
-    lines += [f"Tables gone (rows before): {', '.join(gone)}."] if gone else []
+    lines = [f"{count(len(new), 'new table')}: {_named(new)}."] if new else []
+    lines += [f"{count(len(gone), 'table')} gone: {_named(gone)}."] if gone else []
     changed = [
         f"  {table}: {count(was, 'row')} before, {now} after" for table, (was, now) in kept.items() if was != now
     ]
     if kept and not changed:
         return [*lines, f"No row came or went in {count(len(kept), 'table')}."]
     return lines + changed
+
+
+def _named(tables: Mapping[str, int]) -> str:
+    """The first few by name, with their rows if they have any; the JSON has them all."""
+    names = [f"{table} ({count(rows, 'row')})" if rows else table for table, rows in tables.items()]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
