@@ -49,6 +49,7 @@ class MaxwellError(Exception):
         self.statement = statement
         self.outcomes: tuple[Outcome, ...] = ()
         self.deploy: DeployReport | None = None  # what a deploy did before it failed, and about it
+        self.note: str | None = None  # what was done about it, and with which end
 
     @property
     def place(self) -> str:
@@ -61,7 +62,7 @@ class MaxwellError(Exception):
         """The ``error`` object of the JSON contract."""
         return {
             "code": self.code,
-            "message": self.message,
+            "message": f"{self.message}\n{self.note}" if self.note else self.message,
             "hint": self.hint,
             "file": None if self.file is None else str(self.file),
             "line": self.line,

@@ -124,7 +124,7 @@ def deploy(
             try:
                 write_metrics(metrics, project, "deploy", started, error.exit_code, error.deploy, backup_dir)
             except UsageError as other:  # what failed first is what counts
-                error.message += f"\nBesides, {other.message}"
+                error.note = f"{error.note}\n{other.message}" if error.note else other.message
         raise
     if metrics is not None:
         try:

@@ -70,12 +70,19 @@ class TerminalObserver(LineObserver):
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.text import Text
+
+        class CountColumn(MofNCompleteColumn):
+            """Of migrations; a task that counts bytes says them itself."""
+
+            def render(self, task: Any) -> Text:
+                return Text() if task.fields.get("bytes") else super().render(task)
 
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
-            MofNCompleteColumn(),
+            CountColumn(),
             TimeElapsedColumn(),
             console=Console(stderr=True),
             transient=True,
@@ -93,6 +100,10 @@ class TerminalObserver(LineObserver):
     def _say(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    def step(self, text: str) -> None:
+        self._end_of_bytes()
+        super().step(text)
+
     def started(self, direction: Direction, id: str, number: int, total: int) -> None:
         self._show(f"{_DOING[direction]} {id}", number - 1, total)
 
@@ -104,7 +115,12 @@ class TerminalObserver(LineObserver):
             self._bytes = ByteProgress(self._progress)
         self._bytes.show(what, done, total)
 
+    def _end_of_bytes(self) -> None:
+        if self._bytes is not None:
+            self._bytes.end()
+
     def _show(self, text: str, completed: int | None, total: int | None) -> None:
+        self._end_of_bytes()
         if self._task is None:
             self._task = self._progress.add_task(text, total=total)
         self._progress.update(self._task, description=text, completed=completed, total=total)
@@ -123,11 +139,16 @@ class ByteProgress:
         from rich.filesize import decimal
 
         if what != self._what:
-            if self._task is not None:
-                self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(what, total=total)
+            self.end()
+            self._task = self._progress.add_task(what, total=total, bytes=True)
             self._what, self._since = what, time.monotonic()
         rate = done / max(time.monotonic() - self._since, 0.001)
         of = f" of {decimal(total)}" if total else ""
         text = f"{what} {decimal(done)}{of}, {decimal(int(rate))}/s"
         self._progress.update(self._task, description=text, completed=done, total=total)
+
+    def end(self) -> None:
+        """Something else goes on: the bytes are no longer shown."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._what, self._task = "", None

@@ -247,6 +247,8 @@ def error_text(error: MaxwellError) -> str:
     if error.statement:
         shown = error.statement.splitlines()
         lines += [f"    {line}" for line in shown[:12]] + (["    ..."] if len(shown) > 12 else [])
+    if error.note:
+        lines.append(error.note)
     if error.outcomes:
         lines.append(f"committed: {', '.join(outcome.id for outcome in error.outcomes)}")
     if error.hint:

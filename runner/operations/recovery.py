@@ -65,15 +65,15 @@ class Recoverer:
             done = tuple(back.outcomes)
             self.report.recovery = Recovery(OnFailure.ROLLBACK, done, error.message)
             failure.outcomes = tuple(one for one in failure.outcomes if one.id not in {each.id for each in done})
-            failure.message += f"\nrolling back to {place} failed, too: {error.place}{error.message}"
+            failure.note = f"rolling back to {place} failed, too: {error.place}{error.message}"
             failure.hint = self._offer()
             return
         self.report.recovery = Recovery(OnFailure.ROLLBACK, tuple(back.outcomes), problem)
         failure.outcomes = ()
-        failure.message += f"\nrolled back to {place}"
+        failure.note = f"rolled back to {place}"
         failure.hint = "What this deploy had committed is rolled back. Correct it, and deploy again."
         if problem is not None:
-            failure.message += f", and still the data are not what they were: {problem}"
+            failure.note += f", and still the data are not what they were: {problem}"
             failure.hint = self._offer()
 
     def restore(self, failure: MaxwellError) -> None:
@@ -83,17 +83,17 @@ class Recoverer:
         if self._action is OnFailure.STOP or self.report.backup is None:
             failure.hint = f"{failure.hint or ''} {self._offer()}".strip()
             return
-        self.observer.step(f"failed: restoring {self.report.backup}")
+        self.observer.step("failed: going back to the backup")
         options = RestoreOptions(disconnect=True, lock_wait=self.options.lock_wait, pg_bin=self.options.pg_bin)
         try:
             restore(self.project, self.report.backup, options, self.observer)
         except MaxwellError as error:
             self.report.recovery = Recovery(OnFailure.RESTORE, problem=error.message)
-            failure.message += f"\nrestoring the backup failed, too: {error.message}"
+            failure.note = f"restoring the backup failed, too: {error.message}"
             failure.hint = f"{error.hint or ''} {self._offer()}".strip()
             return
         self.report.recovery = Recovery(OnFailure.RESTORE)
-        failure.message += f"\nrestored the backup {self.report.backup}"
+        failure.note = f"restored the backup {self.report.backup}"
         failure.outcomes = ()
         failure.hint = "The database is what it was before this deploy. Correct it, and deploy again."
 
