@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases import Database
-from tests.support.deploying import FLAG, Site, add_flag
+from tests.support.deploying import FLAG, Site, add_flag, wait_until
 from tests.support.deploying import site as make_site
 from tests.support.folders import footprint, own_schema
 from tests.support.migrations import AUTHOR, BOOK, PRICE, bookkeeping, marks
@@ -433,6 +434,30 @@ def test_a_database_that_the_deploy_made_goes_back_to_base(
     assert site.database.tables() == set() and marks(site.database) == []
 
 
+@pytest.mark.parametrize("choice", ["rollback", "restore"])
+def test_a_server_that_ends_the_session_half_way(
+    make_database: Callable[[str], Database], tmp_path: Path, choice: str
+) -> None:
+    """The rollback has no connection any more, and says so; a restore makes one of its own."""
+    site = make_site(make_database("postgres"), tmp_path)
+    site.folder.add("004_slow", "SELECT pg_sleep(30);\n", "SELECT 1;\n")
+    before = site.facts()
+    sleeping = "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()"
+    with site.running("--json", "deploy", "--backup-dir", "backups", "--on-failure", choice) as run:
+        wait_until(lambda: site.database.value(f"SELECT count(*) {sleeping}"), "it is not under way")
+        site.database.query(f"SELECT pg_terminate_backend(pid) {sleeping}")
+        stdout, stderr = run.communicate(timeout=30)
+    answer = json.loads(stdout)
+    assert run.returncode == 1 and "Traceback" not in stderr
+    if choice == "restore":
+        assert answer["recovery"] == {"action": "restore", "rolled_back": [], "problem": None}
+    else:
+        assert answer["recovery"]["problem"] and [one["id"] for one in answer["applied"]] == [PRICE]
+        assert " restore " in answer["error"]["hint"]
+        site.run("rollback", BOOK, "--yes")
+    assert site.facts() == before
+
+
 # The rehearsal.
 
 
@@ -445,16 +470,20 @@ def test_a_rehearsal_proves_the_backup_and_goes_on(site: Site) -> None:
     assert backup["tested"]["passed"] is True
 
 
-@pytest.mark.parametrize("what", ["statement", "check"])
+@pytest.mark.parametrize("what", ["statement", "check", "broken check"])
 def test_a_rehearsal_that_fails_leaves_the_database_untouched(site: Site, what: str) -> None:
     checks = add_flag(site)
-    more = ["--checks", str(checks)] if what == "check" else []
+    more = [] if what == "statement" else ["--checks", str(checks)]
     if what == "statement":
         site.folder.add(FLAG, NOWHERE)
+    elif what == "broken check":
+        check = checks / "no-flags.sql"
+        check.write_text(check.read_text().replace("id AS row_key", "nowhere AS row_key"))
     before = footprint(site.database)
     answer = site.deploy("--rehearse", *more, expect=4 if what == "check" else 1)
     error = answer["error"]
-    assert error["code"] == ("VIOLATIONS_FOUND" if what == "check" else "STATEMENT_FAILED")
+    codes = {"statement": "STATEMENT_FAILED", "check": "VIOLATIONS_FOUND", "broken check": "CHECK_FAILED"}
+    assert error["code"] == codes[what]
     assert error["message"].startswith("the rehearsal failed, and the database was not touched: ")
     assert (answer["changed"], answer["applied"], answer["recovery"]) == (False, [], None)
     assert footprint(site.database) == before

@@ -86,10 +86,11 @@ class _Deploy:
                 self.report.verify = self.report.run.verify
             except MaxwellError as error:
                 failure = error
-            except VerifyError as error:  # a check of the user's own that cannot run: nobody knows what was broken
-                failure = MaxwellError(
-                    error.message, code=error.code, hint=error.hint, file=error.file, line=error.line
-                )
+            except VerifyError as error:
+                failure = _unverified(error)
+                failure.outcomes = tuple(run.outcomes)
+            except connection.Error as error:  # between two statements, by the server's end, say
+                failure = MaxwellError(" ".join(str(error).split()), code="DATABASE_ERROR", hint=None)
                 failure.outcomes = tuple(run.outcomes)
             if failure is None:
                 self.report.rows = beside(rows, count_rows(self.project, connection))
@@ -140,16 +141,18 @@ class _Deploy:
         with scratch_database(self.project.url, scratch=self.options.scratch) as url:
             restore_to_scratch(url, file, manifest, self.observer, self.options.pg_bin)
             write_tested(file, Tested(utc_now(), True, manifest.sha256, __version__))
+            self.observer.step("restored; applying there")
             copy = Project(url, self.project.sql, self.project.checks)
             try:
                 run = apply(copy, self.target, self.options, Observer())
             except Interrupted:
                 raise
-            except MaxwellError as error:
-                error.message = f"the rehearsal failed, and the database was not touched: {error.message}"
-                error.hint = "Correct it, and deploy again."
-                error.outcomes = ()
-                raise
+            except (MaxwellError, VerifyError) as error:
+                failure = _unverified(error) if isinstance(error, VerifyError) else error
+                failure.message = f"the rehearsal failed, and the database was not touched: {failure.message}"
+                failure.hint = "Correct it, and deploy again."
+                failure.outcomes = ()
+                raise failure from error
         rehearsal = Rehearsal(run.outcomes, run.verify)
         self.observer.step(f"rehearsed: the real one will hold locks for about {rehearsal.locked_ms:.0f} ms")
         return rehearsal
@@ -163,3 +166,8 @@ class _Deploy:
         if self.report.backup is not None:
             ways.append(f"{self.options.program} restore {shlex.quote(str(self.report.backup))}")
         return ways
+
+
+def _unverified(error: VerifyError) -> MaxwellError:
+    """A check of the user's own cannot run: nobody knows what was broken."""
+    return MaxwellError(error.message, code=error.code, hint=error.hint, file=error.file, line=error.line)

@@ -62,11 +62,10 @@ class Recoverer:
             self._take_back(back, {one.id for one in failure.outcomes})
             problem = self._still_broken(run)
         except MaxwellError as error:
-            done = tuple(back.outcomes)
-            self.report.recovery = Recovery(OnFailure.ROLLBACK, done, error.message)
-            failure.outcomes = tuple(one for one in failure.outcomes if one.id not in {each.id for each in done})
-            failure.note = f"rolling back to {place} failed, too: {error.place}{error.message}"
-            failure.hint = self._offer()
+            self._rollback_failed(failure, back, f"{error.place}{error.message}")
+            return
+        except run.connection.Error as error:  # the connection may be what failed first
+            self._rollback_failed(failure, back, " ".join(str(error).split()))
             return
         self.report.recovery = Recovery(OnFailure.ROLLBACK, tuple(back.outcomes), problem)
         failure.outcomes = ()
@@ -75,6 +74,13 @@ class Recoverer:
         if problem is not None:
             failure.note += f", and still the data are not what they were: {problem}"
             failure.hint = self._offer()
+
+    def _rollback_failed(self, failure: MaxwellError, back: Runner, why: str) -> None:
+        done = tuple(back.outcomes)
+        self.report.recovery = Recovery(OnFailure.ROLLBACK, done, why)
+        failure.outcomes = tuple(one for one in failure.outcomes if one.id not in {each.id for each in done})
+        failure.note = f"rolling back to {self.report.before.place} failed, too: {why}"
+        failure.hint = self._offer()
 
     def restore(self, failure: MaxwellError) -> None:
         """After the deploy has let go of the database. Put the backup back, if that was asked for."""
