@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.operations import deploy as operation
+from runner.sources import folder as folder_reader
 from tests.support.databases import Database
 from tests.support.deploying import FLAG, Site, add_flag, wait_until
 from tests.support.deploying import site as make_site
@@ -183,7 +185,8 @@ def test_the_first_migration_fails_and_nothing_was_committed(site: Site, choice:
     answer = site.deploy("--on-failure", choice, expect=1)
     error = answer["error"]
     assert (error["code"], error["line"]) == ("STATEMENT_FAILED", 6)
-    assert error["hint"] == "The database is as it was before. Correct it, and deploy again."
+    assert error["message"].endswith("\nnothing was committed; the database is as it was before this deploy")
+    assert "Correct the file" in error["hint"]
     assert (answer["changed"], answer["applied"], answer["recovery"]) == (False, [], None)
     assert site.facts() == before
     assert len(site.whole_backups()) == 1
@@ -432,6 +435,27 @@ def test_a_database_that_the_deploy_made_goes_back_to_base(
     answer = site.deploy("--on-failure", "restore", expect=1)
     assert answer["recovery"]["action"] == "rollback" and len(answer["recovery"]["rolled_back"]) == 3
     assert site.database.tables() == set() and marks(site.database) == []
+
+
+def test_what_ended_its_own_transaction_is_not_taken_for_nothing(
+    make_database: Callable[[str], Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has committed a part without its mark: a rollback would not find that."""
+    site = make_site(make_database("postgres"), tmp_path)
+    site.folder.add("004_part", "INSERT INTO author VALUES (3, 'Ida');\nCOMMIT;\nSELECT 1;\n", "SELECT 1;\n")
+    before = site.facts()
+    # The looks at the file's text see nothing, so that it comes to that.
+    monkeypatch.setattr(folder_reader, "refuse_transaction_control", lambda *script, **how: None)
+    monkeypatch.setattr(operation, "review_pending", lambda *files: ())
+    answer = site.deploy("--on-failure", "rollback", expect=1)
+    assert answer["error"]["code"] == "TRANSACTION_ENDED"
+    assert answer["recovery"]["problem"] == "nobody knows what was committed"
+    assert " restore " in answer["error"]["hint"]
+    site.run("restore", "--yes", str(site.whole_backups()[0]))
+    assert site.facts() == before
+    answer = site.deploy("--on-failure", "restore", expect=1)
+    assert answer["recovery"] == {"action": "restore", "rolled_back": [], "problem": None}
+    assert site.facts() == before
 
 
 @pytest.mark.parametrize("choice", ["rollback", "restore"])

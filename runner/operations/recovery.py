@@ -44,14 +44,16 @@ class Recoverer:
             return
         if self._nothing_committed(failure):
             self._settled = True
-            failure.hint = "The database is as it was before. Correct it, and deploy again."
+            failure.note = "nothing was committed; the database is as it was before this deploy"
             return
         if self._action is not OnFailure.ROLLBACK:
             return
         self._settled = True
         place = self.report.before.place
-        if not failure.outcomes or isinstance(failure, UnfinishedError):
-            self.report.recovery = Recovery(OnFailure.ROLLBACK, problem="what is unfinished cannot be rolled back")
+        if not failure.outcomes or _left_a_part(failure):
+            unfinished = isinstance(failure, UnfinishedError)
+            problem = "what is unfinished cannot be rolled back" if unfinished else "nobody knows what was committed"
+            self.report.recovery = Recovery(OnFailure.ROLLBACK, problem=problem)
             failure.hint = f"{failure.hint or ''} {self._offer()}".strip()
             return
         self.observer.step(f"failed: rolling back to {place}")
@@ -60,19 +62,19 @@ class Recoverer:
         back = Runner(self.project, run.backend, replace(self.options, verify=False), self.observer)
         try:
             self._take_back(back, {one.id for one in failure.outcomes})
-            problem = self._still_broken(run)
+            still_broken = self._still_broken(run)
         except MaxwellError as error:
             self._rollback_failed(failure, back, f"{error.place}{error.message}")
             return
         except run.connection.Error as error:  # the connection may be what failed first
             self._rollback_failed(failure, back, " ".join(str(error).split()))
             return
-        self.report.recovery = Recovery(OnFailure.ROLLBACK, tuple(back.outcomes), problem)
+        self.report.recovery = Recovery(OnFailure.ROLLBACK, tuple(back.outcomes), still_broken)
         failure.outcomes = ()
         failure.note = f"rolled back to {place}"
         failure.hint = "What this deploy had committed is rolled back. Correct it, and deploy again."
-        if problem is not None:
-            failure.note += f", and still the data are not what they were: {problem}"
+        if still_broken is not None:
+            failure.note += f", and still the data are not what they were: {still_broken}"
             failure.hint = self._offer()
 
     def _rollback_failed(self, failure: MaxwellError, back: Runner, why: str) -> None:
@@ -110,8 +112,8 @@ class Recoverer:
         back.run(back.in_order(chosen, Direction.ROLLBACK), Direction.ROLLBACK, standing, gate=False)
 
     def _nothing_committed(self, failure: MaxwellError) -> bool:
-        """Do we know that nothing was? A connection may be lost in a commit, a migration may end its transaction."""
-        if failure.outcomes or isinstance(failure, UnfinishedError) or failure.code == "TRANSACTION_ENDED":
+        """Do we know that nothing was? A connection may be lost in a commit."""
+        if failure.outcomes or _left_a_part(failure):
             return False
         try:
             now = self.project.standing_or_empty()
@@ -128,7 +130,7 @@ class Recoverer:
             after = verify(run.connection, self.project.url.dialect, checks_dirs=self.project.checks)
         except VerifyError as error:
             return f"the checks cannot run: {error.message}"
-        return describe_new(run.baseline, after)
+        return _new_errors(run.baseline, after)
 
     def _offer(self) -> str:
         if self.report.backup is None:
@@ -136,7 +138,12 @@ class Recoverer:
         return f"The backup leads back: {self.options.program} restore {shlex.quote(str(self.report.backup))}"
 
 
-def describe_new(before: VerifyReport, after: VerifyReport) -> str | None:
+def _left_a_part(failure: MaxwellError) -> bool:
+    """May a part of a migration be there without its mark? It ran outside a transaction, or ended its own."""
+    return isinstance(failure, UnfinishedError) or failure.code == "TRANSACTION_ENDED"
+
+
+def _new_errors(before: VerifyReport, after: VerifyReport) -> str | None:
     """The errors of ``after`` that are not in ``before``, rows that are gone among them; None where there are none."""
     loss = row_loss(before.counts, after.counts, Direction.ROLLBACK, ())
     new = replace(after, checks=(*after.checks, loss)).new_since(before)
