@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,7 +23,7 @@ from runner.operations.pattern_values import Choice
 from runner.patterns import PATTERNS
 from tests.support.databases import Database, rows_of
 from tests.support.linting import HEAD, Reviewed
-from tests.support.tool import Result, maxwell_db
+from tests.support.tool import MAXWELL, Result, maxwell_db
 
 MakeDatabase = Callable[[str], Database]
 NOW = datetime.now(UTC).strftime("%Y%m%d")
@@ -145,6 +147,37 @@ def test_a_pattern_goes_there_and_back_and_there_again(project: Reviewed, databa
     assert data(database) == (changed if pattern in STAYS else rows)
     run(database, project, "apply", "--gate")
     assert (catalog(database), data(database)) == (after, changed)
+
+
+REHEARSED = (
+    ("rebuild-table", "--table", "scenes", "--column", "content", "--type", "VARCHAR(9000)"),
+    ("add-reference", "--table", "scenes", "--column", "copy_of_id", "--parent", "manuscripts"),
+    ("create-table", "--table", "drafts"),
+    ("add-column", "--table", "scenes", "--column", "mood", "--default", "calm"),
+    ("rename-column", "--table", "drafts", "--column", "notes", "--to", "remarks"),
+    ("copy-column", "--table", "drafts", "--column", "remarks", "--to", "words"),
+    ("restructure-json", "--table", "manuscripts", "--column", "lexical_state", "--group", "root", "--keys", "a,b"),
+    ("backfill", "--table", "scenes", "--column", "mood", "--default", "calm"),
+    ("add-index", "--table", "scenes", "--column", "mood"),
+)
+
+
+def test_the_patterns_pass_a_rehearsal(tmp_path: Path, pg_url: str) -> None:
+    """One after another, in both dialects over generated rows, which then are compared.
+
+    ``MAXWELL_TEST_ALL_PATTERNS`` rehearses them all, which takes half a minute.
+    """
+    folder = Reviewed(tmp_path / "sql")
+    shutil.copytree(MAXWELL, folder.root)
+    for path in folder.root.glob("*/*.sql"):
+        if path.name > "20251218_2":
+            path.unlink()
+    for pattern, *arguments in REHEARSED if os.environ.get("MAXWELL_TEST_ALL_PATTERNS") else REHEARSED[:2]:
+        name = f"phase5_{arguments[1]}_{pattern.replace('-', '_')}"
+        begin(folder, name, "--pattern", pattern, *arguments)
+    assert folder.findings("--strict", squawk="require") == []
+    result = maxwell_db("rehearse", "--rows", "5", "--scratch", pg_url, database="sqlite:///x.db", sql=folder.root)
+    assert result.exit_code == 0, result.stdout + result.stderr
 
 
 def test_the_rows_get_what_the_pattern_says(project: Reviewed, database: Database) -> None:
