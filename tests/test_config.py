@@ -297,6 +297,7 @@ BY_HAND = {
     "config",
     "confirm",
     "create",
+    "dialect",
     "dry-run",
     "exit-code",
     "force",
