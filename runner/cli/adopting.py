@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.options import Target, command, lock_wait_option, option
+from runner.cli.options import Target, command, lock_wait_option, option, scratch_option
 from runner.cli.progress import observing
-from runner.cli.rehearsing import scratch_option
 from runner.cli.session import Session
 from runner.domain.options import RunOptions
 from runner.interruption import interruptible

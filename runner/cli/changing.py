@@ -18,11 +18,11 @@ from runner.cli.options import (
     lock_wait_option,
     no_verify_option,
     option,
+    scratch_option,
     statement_timeout_option,
 )
 from runner.cli.progress import observing
 from runner.cli.protection import confirm_loss
-from runner.cli.rehearsing import scratch_option
 from runner.cli.session import Session
 from runner.domain.options import ApplyOptions, RunOptions
 from runner.domain.outcome import Direction

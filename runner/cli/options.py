@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from runner.cli.session import Session
+from runner.errors import MaxwellError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -85,6 +86,23 @@ class Target(click.ParamType):  # type: ignore[type-arg]  # generic only in newe
         return str(value).replace(_DISGUISE, "-")
 
 
+class ServerUrl(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
+    """The URL of a PostgreSQL server; a password in it is never repeated."""
+
+    name = "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from runner.domain.url import parse_url
+
+        try:
+            dialect = parse_url(str(value)).dialect
+        except MaxwellError as error:
+            self.fail(error.message, param, ctx)
+        if dialect != "postgres":
+            self.fail("not the URL of a PostgreSQL server; SQLite needs none", param, ctx)
+        return str(value)
+
+
 def option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """A command's option, with its environment variable."""
     long_name = next(name for name in names if name.startswith("--")).removeprefix("--")
@@ -150,7 +168,10 @@ pg_bin_option = option(
     help="PostgreSQL: the folder with pg_dump and pg_restore, instead of looking for them.",
 )
 scratch_option = option(
-    "--scratch", metavar="URL", help="PostgreSQL: the server for scratch databases, instead of the database's own."
+    "--scratch",
+    type=ServerUrl(),
+    metavar="URL",
+    help="The PostgreSQL server on which the scratch database is made, and dropped again.",
 )
 confirm_option = click.option(
     "--confirm", "confirm_name", metavar="NAME", help="The name of the database, which a protected one wants."

@@ -10,39 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import Target, checks_option, command, option
+from runner.cli.options import Target, checks_option, command, option, scratch_option
 from runner.cli.session import Session
-from runner.errors import EXIT_FAILED, EXIT_HISTORY, HistoryError, MaxwellError, RehearsalFailed, UsageError
+from runner.errors import EXIT_FAILED, EXIT_HISTORY, HistoryError, RehearsalFailed, UsageError
 from runner.interruption import interruptible
 from runner.rehearsal.model import RehearsalObserver, Step
 
 if TYPE_CHECKING:
     from runner.domain.migration import Dialect
-
-
-class ServerUrl(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
-    """The URL of a PostgreSQL server; a password in it is never repeated."""
-
-    name = "URL"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from runner.domain.url import parse_url
-
-        try:
-            dialect = parse_url(str(value)).dialect
-        except MaxwellError as error:
-            self.fail(error.message, param, ctx)
-        if dialect != "postgres":
-            self.fail("not the URL of a PostgreSQL server; SQLite needs none", param, ctx)
-        return str(value)
-
-
-scratch_option = option(
-    "--scratch",
-    type=ServerUrl(),
-    metavar="URL",
-    help="The PostgreSQL server on which the scratch database is made, and dropped again.",
-)
 
 
 @command("drift")
