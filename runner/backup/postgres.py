@@ -15,7 +15,7 @@ from psycopg2.sql import SQL, Identifier, Literal
 from runner.backup.child import run, running
 from runner.backup.files import Told
 from runner.dialects.postgres import translate
-from runner.dialects.postgres_programs import Program, access
+from runner.dialects.postgres_programs import Program, access, without_secrets
 from runner.domain.url import DatabaseUrl
 from runner.errors import BackupFailed
 
@@ -43,7 +43,7 @@ def dump(
     options = ["--format=custom", "--no-password", f"--snapshot={snapshot}", "--exclude-table-data=*.yoyo_lock"]
     with (
         access(url) as (dsn, environment),
-        running([str(pg_restore.path), f"--file={os.devnull}"], os.environ, stdin=subprocess.PIPE) as reader,
+        running([str(pg_restore.path), f"--file={os.devnull}"], without_secrets(), stdin=subprocess.PIPE) as reader,
         running([str(pg_dump.path), *options, f"--dbname={dsn}"], environment, stdout=descriptor) as writer,
     ):
         handed_on = 0
@@ -58,7 +58,7 @@ def dump(
         reader.close_input()
         reader.wait()
     # Its table of contents is written last, at the beginning.
-    run([str(pg_restore.path), "--list", str(file)], os.environ)
+    run([str(pg_restore.path), "--list", str(file)], without_secrets())
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO, Any
 
 from runner import interruption
-from runner.dialects.postgres_programs import Program
+from runner.dialects.postgres_programs import Program, without_secrets
 from runner.errors import BackupFailed
 
 _END_OF_COPY = b"\\.\n"
@@ -84,7 +84,9 @@ def _contents(connection: Any, pg_restore: Program, file: Path) -> Iterator[str]
     with closing(connection.cursor()) as cursor:
         cursor.execute("SELECT nspname::text FROM pg_namespace UNION ALL SELECT extname::text FROM pg_extension")
         there = {name for (name,) in cursor.fetchall()}
-    done = subprocess.run([str(pg_restore.path), "--list", str(file)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(pg_restore.path), "--list", str(file)], capture_output=True, text=True, env=without_secrets(), check=False
+    )
     if done.returncode != 0:
         raise BackupFailed(
             f"{pg_restore.path}: {done.stderr.strip()}", code="PG_PROGRAM_FAILED", hint="The database is as it was."
@@ -108,6 +110,7 @@ def _unpacked(pg_restore: Program, file: Path, *options: str) -> Iterator[IO[byt
             [str(pg_restore.path), "--file=-", *options, str(file)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            env=without_secrets(),
             stderr=words,
             start_new_session=True,
         )

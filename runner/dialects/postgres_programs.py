@@ -108,7 +108,7 @@ def access(url: DatabaseUrl, database: str | None = None) -> Iterator[tuple[str,
             code="SECRET_IN_URL",
             hint="Use a key file without a passphrase, readable by its owner alone.",
         )
-    environment = {name: value for name, value in os.environ.items() if name != "PGPASSWORD"}
+    environment = without_secrets()
     password = arguments.pop("password", None) or os.environ.get("PGPASSWORD")
     # An aborted restore must not wait for somebody to type: libpq's programs ask on the terminal.
     with TemporaryDirectory(prefix="maxwell-db-") as folder:
@@ -121,6 +121,15 @@ def access(url: DatabaseUrl, database: str | None = None) -> Iterator[tuple[str,
                 passfile.write(f"*:*:*:*:{escaped}\n")
             environment["PGPASSFILE"] = str(file)
         yield make_dsn(**arguments), environment
+
+
+def without_secrets() -> dict[str, str]:
+    """The environment for a child: without the variables that may hold a password."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PGPASSWORD", "DATABASE_URL") and not name.startswith("MAXWELL_DB_")
+    }
 
 
 def _places() -> Iterator[Path]:
@@ -138,7 +147,13 @@ def _places() -> Iterator[Path]:
 def _version(path: Path) -> int | None:
     try:
         done = subprocess.run(
-            [str(path), "--version"], capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL, check=False
+            [str(path), "--version"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            stdin=subprocess.DEVNULL,
+            env=without_secrets(),
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
