@@ -14,6 +14,7 @@ from tests.support.maxwell_rows import rows_added_by, sample_rows
 from tests.support.maxwell_schema import (
     HEAD,
     MIGRATIONS,
+    POSTGRES_ONLY,
     SQL,
     VERSIONS,
     live_schema,
@@ -24,6 +25,7 @@ from tests.support.tool import maxwell_db, yoyo
 
 BASE = "base"
 BOOKKEEPING = {"_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "_maxwell_ledger"}
+TRANSFERS = "_maxwell_transfer"
 
 # The plan's own table, "Migration Timeline".
 TABLES_ADDED = {
@@ -208,6 +210,19 @@ def all_tables(database: Database) -> set[str]:
     else:
         rows = database.query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
     return {name for (name,) in rows}
+
+
+def test_the_record_of_transfers_comes_with_2_0_0_and_goes_with_it(make_database: MakeDatabase) -> None:
+    database = make_database("postgres")
+    apply(database, HEAD)
+    database.script(sample_rows(HEAD))
+    rows = rows_at(database, HEAD)
+    for _ in range(2):
+        assert apply(database, POSTGRES_ONLY.version) == [POSTGRES_ONLY.id]
+        assert all_tables(database) - database.tables() == BOOKKEEPING | {TRANSFERS}
+        assert rollback(database, HEAD) == [POSTGRES_ONLY.id]
+        assert all_tables(database) - database.tables() == BOOKKEEPING
+    assert rows_at(database, HEAD) == rows
 
 
 # Plain yoyo on the same files.

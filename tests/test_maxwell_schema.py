@@ -18,11 +18,13 @@ from tests.support.maxwell_rows import sample_rows
 from tests.support.maxwell_schema import (
     HEAD,
     MIGRATIONS,
+    POSTGRES_ONLY,
     SQL,
     VERSIONS,
     Column,
     PlannedMigration,
     live_schema,
+    migrations_of,
     planned_schema,
     raw_catalog,
     run_up_to,
@@ -128,8 +130,10 @@ def test_the_sample_rows_fit_each_version(database: Database, version: str) -> N
 
 
 def test_each_migration_is_a_pair_in_both_dialects_and_nothing_else_is_there() -> None:
-    expected = {f"{migration.id}{end}" for migration in MIGRATIONS for end in (".sql", ".rollback.sql")}
     for dialect in ("sqlite", "postgres"):
+        expected = {
+            f"{migration.id}{end}" for migration in migrations_of(dialect) for end in (".sql", ".rollback.sql")
+        }
         assert {path.name for path in (SQL / dialect).iterdir()} == expected
 
 
@@ -175,6 +179,17 @@ def test_files_are_plain_text_that_ends_with_its_last_statement(dialect: str, mi
 def test_both_dialects_give_the_same_header(migration: PlannedMigration) -> None:
     assert header(migration.script("sqlite")) == header(migration.script("postgres"))
     assert header(migration.rollback_script("sqlite")) == header(migration.rollback_script("postgres"))
+
+
+def test_what_only_postgresql_has_says_so_and_follows_the_others() -> None:
+    why, *rest = header(POSTGRES_ONLY.script("postgres"))
+    assert re.fullmatch(r"-- [A-Z][^:]+\.", why)
+    assert dict(directives_in(rest)) == {
+        "depends": MIGRATIONS[-1].id,
+        "version": POSTGRES_ONLY.version,
+        "revision": POSTGRES_ONLY.revision,
+        "dialects": "postgres",
+    }
 
 
 def header(text: str) -> list[str]:

@@ -1,0 +1,3 @@
+-- Take back the record of transfers; what was copied stays.
+
+DROP TABLE _maxwell_transfer;
