@@ -29,6 +29,7 @@ KEYS = frozenset(
         "disconnect",
         "exact",
         "fail-on",
+        "from",
         "gate",
         "ignore",
         "json",
@@ -37,6 +38,8 @@ KEYS = frozenset(
         "junit",
         "lock-wait",
         "log-format",
+        "map",
+        "migrate",
         "no-color",
         "metrics",
         "no-backup",
@@ -54,6 +57,7 @@ KEYS = frozenset(
         "squawk",
         "statement-timeout",
         "strict",
+        "to",
         "verbose",
     }
 )

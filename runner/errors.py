@@ -146,6 +146,22 @@ class RehearsalFailed(MaxwellError):
     """A step of a rehearsal failed, or the dialects differ. Nothing but scratch databases was touched."""
 
 
+class MisfitFound(MaxwellError):
+    """The data do not fit the target: nothing of them was written."""
+
+    exit_code = EXIT_MISFIT
+
+
+class TransferFailed(MaxwellError):
+    """The copy did not come through, or what arrived is not what was sent; the target is as it was."""
+
+
+class DifferenceFound(MaxwellError):
+    """Source and target differ; the message says where."""
+
+    exit_code = EXIT_VIOLATIONS
+
+
 class Interrupted(MaxwellError):
     """A signal came. What was running is rolled back; what was committed before it stays."""
 

@@ -41,6 +41,48 @@ CREATE TABLE {LEDGER} (
 )
 """
 
+TRANSFERS = "_maxwell_transfer"
+
+#: The same as Maxwell's migration 007 makes; in a tree of somebody's own, which has none, the first transfer makes it.
+CREATE_TRANSFERS = """
+CREATE TABLE _maxwell_transfer (
+    id              VARCHAR(36)   NOT NULL PRIMARY KEY,
+    source          TEXT          NOT NULL,
+    source_version  VARCHAR(50),
+    migration_id    VARCHAR(255),
+    started_at_utc  TIMESTAMP     NOT NULL,
+    finished_at_utc TIMESTAMP     NOT NULL,
+    total_rows      BIGINT        NOT NULL,
+    checksum        VARCHAR(64)   NOT NULL,
+    tables          TEXT          NOT NULL,
+    mapped          TEXT          NOT NULL,
+    map_text        TEXT,
+    username        VARCHAR(255),
+    hostname        VARCHAR(255),
+    tool_version    VARCHAR(50),
+    verify          VARCHAR(10)
+);
+DO $$
+DECLARE
+    other    text;
+    may_read boolean;
+BEGIN
+    FOR other, may_read IN
+        SELECT DISTINCT
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+            coalesce(has_table_privilege(CASE a.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(a.grantee) END,
+                                         to_regclass('_yoyo_migration'), 'SELECT'), false)
+        FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+        WHERE c.oid = '_maxwell_transfer'::regclass AND a.grantee <> c.relowner
+    LOOP
+        EXECUTE 'REVOKE '
+            || CASE WHEN may_read THEN 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER' ELSE 'ALL' END
+            || ' ON _maxwell_transfer FROM ' || other;
+    END LOOP;
+END;
+$$;
+"""
+
 COLUMNS = (
     "log_id",
     "operation",
@@ -65,8 +107,8 @@ class HistoryEntry:
     """One line of the history. What plain yoyo did has no checksum, duration or version."""
 
     at: str
-    operation: str  # apply, rollback, mark, unmark: yoyo's words
-    id: str
+    operation: str  # apply, rollback, mark, unmark: yoyo's words; transfer
+    id: str  # of the migration; of a transfer the URL of its source
     version: str | None
     username: str | None
     hostname: str | None
@@ -127,8 +169,9 @@ def _with_texts(
 def read_history(connection: Any, dialect: Dialect) -> tuple[HistoryEntry, ...]:
     """Everything that was done, oldest first."""
     present = tables(connection, dialect)
+    entries = _transfers(connection) if TRANSFERS in present and dialect == "postgres" else ()
     if "_yoyo_log" not in present:
-        return ()
+        return entries
     ledger = LEDGER in present
     facts = "k.schema_version, k.duration_ms, k.apply_sha256, k.tool_version, k.verify"
     rows = _fetch(
@@ -140,7 +183,7 @@ def read_history(connection: Any, dialect: Dialect) -> tuple[HistoryEntry, ...]:
         ORDER BY l.created_at_utc, l.id
         """,
     )
-    return tuple(
+    log = tuple(
         HistoryEntry(
             at=utc_text(at),
             operation=operation,
@@ -154,6 +197,35 @@ def read_history(connection: Any, dialect: Dialect) -> tuple[HistoryEntry, ...]:
             verify=verify,
         )
         for at, operation, id, username, hostname, version, duration_ms, apply_sha256, tool_version, verify in rows
+    )
+    # Sorting is stable: what happened at one moment stays in the log's order.
+    return tuple(sorted((*log, *entries), key=lambda entry: entry.at)) if entries else log
+
+
+def _transfers(connection: Any) -> tuple[HistoryEntry, ...]:
+    """What was copied into this database from SQLite, as entries of the history."""
+    rows = _fetch(
+        connection,
+        f"""
+        SELECT finished_at_utc, source, source_version, username, hostname,
+               extract(epoch FROM finished_at_utc - started_at_utc)::float8 * 1000, checksum, tool_version, verify
+        FROM {TRANSFERS} ORDER BY finished_at_utc
+        """,
+    )
+    return tuple(
+        HistoryEntry(
+            at=utc_text(at),
+            operation="transfer",
+            id=source,
+            version=version,
+            username=username,
+            hostname=hostname,
+            duration_ms=duration,
+            apply_sha256=checksum,
+            tool_version=tool,
+            verify=verify,
+        )
+        for at, source, version, username, hostname, duration, checksum, tool, verify in rows
     )
 
 

@@ -302,6 +302,7 @@ BY_HAND = {
     "exit-code",
     "force",
     "format",
+    "freeze-source",
     "help",
     "list",
     "number",
@@ -313,6 +314,8 @@ BY_HAND = {
     "rollback",
     "since",
     "test",
+    "unfreeze",
+    "verify-only",
     "version",
     "yes",
 }  # each time anew
@@ -352,7 +355,7 @@ def test_every_option_has_its_variable() -> None:
             if (
                 parameter.name in common
                 or name in (*SAID_EACH_TIME, "accept", "as", "force", "help", "list")
-                or parameter.name == "show_sql"
+                or parameter.name in ("show_sql", "to")  # of verify, and of new
             ):
                 continue
             assert parameter.envvar == f"MAXWELL_DB_{name.upper().replace('-', '_')}", name
@@ -391,7 +394,7 @@ def test_a_key_reaches_its_command(tmp_path: Path, key: str) -> None:
 
 def command_takes(command: str, key: str) -> bool:
     found: Any = cli.get_command(cli.make_context("maxwell-db", [], resilient_parsing=True), command)
-    return any(f"--{key}" in parameter.opts for parameter in found.params)
+    return any(f"--{key}" in parameter.opts and parameter.envvar for parameter in found.params)
 
 
 # The project's own file.

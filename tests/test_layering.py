@@ -17,7 +17,7 @@ LAYERS = (
     {"domain", "config", "interruption"},
     {"sources", "dialects", "patterns", "rules", "lock"},
     {"ledger", "catalog", "scratch", "backup"},
-    {"backend", "yoyo_row"},
+    {"backend", "yoyo_row", "transfer"},
     {"doctor", "rehearsal"},
     {"operations"},
     {"cli"},

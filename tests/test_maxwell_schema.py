@@ -131,9 +131,7 @@ def test_the_sample_rows_fit_each_version(database: Database, version: str) -> N
 
 def test_each_migration_is_a_pair_in_both_dialects_and_nothing_else_is_there() -> None:
     for dialect in ("sqlite", "postgres"):
-        expected = {
-            f"{migration.id}{end}" for migration in migrations_of(dialect) for end in (".sql", ".rollback.sql")
-        }
+        expected = {f"{migration.id}{end}" for migration in migrations_of(dialect) for end in (".sql", ".rollback.sql")}
         assert {path.name for path in (SQL / dialect).iterdir()} == expected
 
 

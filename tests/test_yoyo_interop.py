@@ -22,7 +22,6 @@ from tests.support.tool import MAXWELL, maxwell_db, yoyo
 MakeDatabase = Callable[[str], Database]
 
 
-
 @pytest.fixture
 def ids(dialect: str) -> list[str]:
     """All of Maxwell's migrations of the dialect, oldest first."""
@@ -56,7 +55,9 @@ def listed(text: str) -> dict[str, str]:
 # Theirs first.
 
 
-def test_after_yoyo_apply_ours_has_nothing_to_do(database: Database, ids: list[str], theirs: Callable[..., str]) -> None:
+def test_after_yoyo_apply_ours_has_nothing_to_do(
+    database: Database, ids: list[str], theirs: Callable[..., str]
+) -> None:
     theirs("apply", database)
     catalog = raw_catalog(database)
     assert ours("apply", database=database)["changed"] is False
@@ -67,7 +68,9 @@ def test_after_yoyo_apply_ours_has_nothing_to_do(database: Database, ids: list[s
     assert raw_catalog(database) == catalog
 
 
-def test_we_go_on_where_yoyo_stopped_and_run_nothing_twice(database: Database, ids: list[str], theirs: Callable[..., str]) -> None:
+def test_we_go_on_where_yoyo_stopped_and_run_nothing_twice(
+    database: Database, ids: list[str], theirs: Callable[..., str]
+) -> None:
     theirs("apply", database, "--revision", ids[2])
     database.script(sample_rows("1.0.2"))
     rows = rows_of(database, ["manuscripts", "snapshots", "variants"])
@@ -101,7 +104,9 @@ def test_after_ours_yoyo_list_shows_all_applied_and_apply_does_nothing(
     assert rows_of(database, list(before)) == before
 
 
-def test_yoyo_takes_back_what_we_applied_and_applies_it_again(database: Database, ids: list[str], theirs: Callable[..., str]) -> None:
+def test_yoyo_takes_back_what_we_applied_and_applies_it_again(
+    database: Database, ids: list[str], theirs: Callable[..., str]
+) -> None:
     ours("apply", database=database)
     catalog = raw_catalog(database)
     theirs("rollback", database, "--revision", ids[3])
@@ -118,7 +123,9 @@ def test_yoyo_takes_back_what_we_applied_and_applies_it_again(database: Database
     assert raw_catalog(database) == catalog
 
 
-def test_yoyo_mark_and_our_stamp_are_the_same_thing(database: Database, ids: list[str], theirs: Callable[..., str]) -> None:
+def test_yoyo_mark_and_our_stamp_are_the_same_thing(
+    database: Database, ids: list[str], theirs: Callable[..., str]
+) -> None:
     theirs("mark", database, "--revision", ids[1])
     assert ours("status", database=database)["version"] == "1.0.1"
     assert ours("stamp", "1.1.0", "--force", database=database)["stamped"] == ids[2:4]

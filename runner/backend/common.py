@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from yoyo import internalmigrations
 from yoyo.migrations import Migration as YoyoMigration
 from yoyo.migrations import default_migration_table
 
@@ -37,6 +38,9 @@ class Backend(Records):
     dialect: Dialect
     _in_transaction: bool
     has_transactional_ddl = True  # yoyo probes for it with a table of its own, and is misled by a missing privilege
+
+    #: Was the connection lost during a COMMIT, so that nobody knows whether it was done?
+    in_doubt = False
 
     def __init__(self, url: DatabaseUrl, connection: Any) -> None:
         self.url = url
@@ -97,7 +101,10 @@ class Backend(Records):
         if self.lock_table not in present:
             self.create_lock_table()
         if self.version_table not in present or self.migration_table not in present:
-            self.ensure_internal_schema_updated()
+            if self._in_transaction:
+                internalmigrations.upgrade(self)  # yoyo's own way round it wants to commit
+            else:
+                self.ensure_internal_schema_updated()
         self._internal_schema_updated = True
         if ledger.LEDGER not in present:
             with self.transaction():

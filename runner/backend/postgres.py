@@ -39,7 +39,6 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
     def __init__(self, url: DatabaseUrl, connection: Any) -> None:
         super().__init__(url, connection)
         self._transaction_id = 0
-        self._in_doubt = False
         self._file_began = False  # what fails before is not the file's fault
         with closing(connection.cursor()) as cursor:
             cursor.execute("SHOW search_path")
@@ -60,13 +59,13 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         try:
             self.execute("COMMIT")
         except psycopg2.Error:
-            self._in_doubt = bool(self.connection.closed)  # the server may have done it, and its answer be lost
+            self.in_doubt = bool(self.connection.closed)  # the server may have done it, and its answer be lost
             raise
         self._in_transaction = False
 
     def _hint(self) -> str:
         """What is true of the database after an error, and what to do."""
-        if self._in_doubt:
+        if self.in_doubt:
             return IN_DOUBT_HINT
         return LOST_HINT if self.connection.closed else FAILED_HINT
 

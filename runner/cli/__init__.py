@@ -36,6 +36,7 @@ COMMANDS = {
     "rollback": ("runner.cli.changing", "rollback"),
     "stamp": ("runner.cli.changing", "stamp"),
     "status": ("runner.cli.inspecting", "status"),
+    "transfer": ("runner.cli.transferring", "transfer"),
     "unlock": ("runner.cli.mending", "unlock"),
     "verify": ("runner.cli.inspecting", "verify"),
 }

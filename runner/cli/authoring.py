@@ -33,7 +33,7 @@ Patterns, with the options that each needs:
 @option("--pattern", type=click.Choice(sorted(PATTERNS)), help="A reviewed migration instead of an empty one.")
 @option("--table", metavar="NAME", help="The table that it is about.")
 @option("--column", metavar="NAME", help="The column that it is about.")
-@option("--to", metavar="NAME", help="The column's new name.")
+@click.option("--to", metavar="NAME", help="The column's new name.")  # elsewhere "to" is a database
 @option("--type", metavar="TYPE", help="The column's type, as both dialects write it; otherwise what it is, or TEXT.")
 @option("--default", type=Target(), metavar="TEXT", help="The value that rows get which have none.")
 @option("--group", metavar="KEY", help="restructure-json: the part into which the keys go.")

@@ -61,11 +61,18 @@ class Command(click.Command):
         return super().make_context(info_name, [_disguise(argument) for argument in args], parent, **extra)
 
     def _from_file(self, settings: dict[str, str]) -> dict[str, Any]:
-        """The file's settings as click's defaults, over which flag and environment win."""
-        options = {item.name: item for item in self.params if isinstance(item, click.Option) and item.expose_value}
-        found = {key.replace("-", "_"): value for key, value in settings.items()}
+        """The file's settings as click's defaults, over which flag and environment win; only of what has a variable."""
+        options = {
+            option.removeprefix("--"): item
+            for item in self.params
+            if isinstance(item, click.Option) and item.expose_value and item.envvar
+            for option in item.opts
+            if option.startswith("--")
+        }
         return {
-            name: value.split() if options[name].multiple else value for name, value in found.items() if name in options
+            str(options[key].name): value.split() if options[key].multiple else value
+            for key, value in settings.items()
+            if key in options
         }
 
 
@@ -105,7 +112,7 @@ class ServerUrl(click.ParamType):  # type: ignore[type-arg]  # generic only in n
 
 def option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """A command's option, with its environment variable."""
-    long_name = next(name for name in names if name.startswith("--")).removeprefix("--")
+    long_name = next(name for name in names if name.startswith("--")).removeprefix("--").partition("/")[0]
     settings.setdefault("show_default", not settings.get("is_flag"))
     return click.option(*names, envvar=f"MAXWELL_DB_{long_name.upper().replace('-', '_')}", **settings)
 

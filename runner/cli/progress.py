@@ -97,6 +97,10 @@ class TerminalObserver(LineObserver):
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
 
+    def pause(self) -> None:
+        """Leave the terminal to another bar; lines go on to be told."""
+        self._progress.stop()
+
     def _say(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -109,11 +109,11 @@ def run_text(report: RunReport) -> str:
     total = duration(sum(outcome.duration_ms for outcome in report.outcomes))
     lines = [f"{count(len(report.outcomes), 'migration')} {done} in {total}; the database is now {at}."]
     if report.verify is not None:
-        lines += _verified(report.verify)
+        lines += verified(report.verify)
     return "\n".join(lines)
 
 
-def _verified(report: VerifyReport) -> list[str]:
+def verified(report: VerifyReport) -> list[str]:
     """What the checks said of a run that they let pass."""
     ran = [result for result in report.checks if result.status != "skipped"]
     found = [result for result in ran if result.status == "failed"]

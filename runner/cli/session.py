@@ -95,18 +95,19 @@ class Session:
     def url(self) -> DatabaseUrl:
         if self._url is None:
             self._url = parse_url(str(self._value("database", "DATABASE_URL") or DEFAULT_DATABASE))
-            self._warn_of_password(self._url)
+            self._warn_of_password(self._url, "database" in self.flags)
         return self._url
 
-    def _warn_of_password(self, url: DatabaseUrl) -> None:
+    def work_on(self, url: DatabaseUrl, *, from_command_line: bool) -> None:
+        """The database is this one, which another option than --database named."""
+        self._url = url
+        self._warn_of_password(url, from_command_line)
+
+    def _warn_of_password(self, url: DatabaseUrl, from_command_line: bool) -> None:
         from urllib.parse import parse_qs, urlsplit
 
         parts = urlsplit(url.text)
-        if (
-            "database" in self.flags
-            and url.dialect == "postgres"
-            and (parts.password or "password" in parse_qs(parts.query))
-        ):
+        if from_command_line and url.dialect == "postgres" and (parts.password or "password" in parse_qs(parts.query)):
             words = "a password on the command line can be read by everybody on this machine; "
             words += "use DATABASE_URL, PGPASSFILE or a service file"
             if self.logs_json:
@@ -126,10 +127,14 @@ class Session:
         return text.replace(unquote(password), "***").replace(password, "***") if password else text
 
     def project(self, checks: tuple[Path, ...] = ()) -> Project:
+        return self.project_of(self.url, checks)
+
+    def project_of(self, url: DatabaseUrl, checks: tuple[Path, ...] = ()) -> Project:
+        """The project with another database than the one that --database names."""
         from runner.operations.project import Project
 
         self.read_json_setting()
-        return Project(self.url, self.sql, checks)
+        return Project(url, self.sql, checks)
 
     @property
     def sql(self) -> Path:

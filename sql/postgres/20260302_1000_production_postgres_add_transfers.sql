@@ -24,17 +24,24 @@ CREATE TABLE IF NOT EXISTS _maxwell_transfer (
     verify          VARCHAR(10)              -- passed; NULL, not verified
 );
 
--- It is nobody's but its owner's, also where default privileges open new tables to an application.
+-- Its owner's, and to be read by whoever reads the rest of the bookkeeping; also where default privileges open new tables
+-- to an application.
 DO $$
 DECLARE
-    other text;
+    other    text;
+    may_read boolean;
 BEGIN
-    FOR other IN
-        SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+    FOR other, may_read IN
+        SELECT DISTINCT
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+            coalesce(has_table_privilege(CASE a.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(a.grantee) END,
+                                         to_regclass('_yoyo_migration'), 'SELECT'), false)
         FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
         WHERE c.oid = '_maxwell_transfer'::regclass AND a.grantee <> c.relowner
     LOOP
-        EXECUTE 'REVOKE ALL ON _maxwell_transfer FROM ' || other;
+        EXECUTE 'REVOKE '
+            || CASE WHEN may_read THEN 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER' ELSE 'ALL' END
+            || ' ON _maxwell_transfer FROM ' || other;
     END LOOP;
 END;
 $$;

@@ -1,7 +1,8 @@
 """Kill a run at one of its points: a child process that dies by SIGKILL after its k-th step towards the database.
 
-A step is a call of the driver that reaches the database (execute, executescript, commit, rollback, a part of a copy, on
-whatever connection), one towards a file of ours (made, written, synced, named, removed), or the start of a program.
+A step is a call of the driver that reaches the database (execute, executescript, commit, rollback, COPY, a part of
+a backup, on whatever connection), one towards a file of ours (made, written, synced, named, removed), or the start of a
+program.
 Before a step all is as it was after the one before it, so that one point for each step, and one before the first, are
 all the points there are.
 """
@@ -126,6 +127,8 @@ def _watch(ticks: _Ticks) -> None:
                 super().execute(query, vars)
             finally:
                 ticks.after(query)
+
+        copy_expert = ticking(extensions.cursor.copy_expert)
 
     class PostgresConnection(extensions.connection):
         commit = ticking(extensions.connection.commit)

@@ -40,7 +40,7 @@ MIGRATIONS = (
     PlannedMigration("20260112_1030_phase2a_timeline_add_tables", "1.2.0", "005_add_timeline"),
     PlannedMigration("20260126_1000_phase3_coach_add_tables", "1.3.0", "006_add_coach"),
 )
-#: What PostgreSQL alone has, on purpose: the record of transfers, a bookkeeping table that the plan's schema is without.
+#: What PostgreSQL alone has, on purpose: the record of transfers, a bookkeeping table beside the plan's schema.
 POSTGRES_ONLY = PlannedMigration("20260302_1000_production_postgres_add_transfers", "2.0.0", "007_sqlite_to_postgres")
 VERSIONS = tuple(migration.version for migration in MIGRATIONS)
 HEAD = VERSIONS[-1]  # of what both dialects have
