@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,72 +18,16 @@ from tests.support.deploying import Site
 from tests.support.deploying import site as make_site
 from tests.support.migrations import AUTHOR, BOOK, PRICE, marks
 from tests.support.tool import ROOT, maxwell_db
+from tests.support.transcripts import blocks, commands, desk, follow, newest_backup
 
 PAGE = ROOT / "docs" / "deploy.md"
 EXAMPLES = ROOT / "docs" / "examples"
-BACKUP = re.compile(r"\bmaxwell-\d{8}T\d{6}Z-[0-9a-f]{6}\.sqlite")
-
-
-def newest(command: str, folder: Path) -> str:
-    """A line of the page; a backup that it names is the newest one there."""
-    manifests = sorted((folder / "backups").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    return BACKUP.sub(lambda match: manifests[-1].stem if manifests else match[0], command)
-
-
-def run(command: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        newest(command, folder),
-        shell=True,
-        cwd=folder,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def transcripts(text: str) -> Iterator[re.Match[str]]:
-    yield from re.finditer(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def commands(transcript: str) -> list[tuple[str, str]]:
-    """Each command, and what it prints."""
-    parts = re.split(r"^\$ ", transcript, flags=re.MULTILINE)[1:]
-    return [(part.partition("\n")[0], part.partition("\n")[2]) for part in parts]
-
-
-def timeless(text: str) -> str:
-    """Without what differs from run to run: names of backups, times, durations, the width that they give a column."""
-    text = BACKUP.sub("BACKUP", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+Z)?)?", "TIME", text)
-    text = re.sub(r"\b\d+ ms|\b\d+\.\d\d s", "DURATION", text)
-    text = re.sub(r"^\d+ (s|min)\b", "AGE", text, flags=re.MULTILINE)
-    text = re.sub(r"sha256 [0-9a-f]{12}", "sha256 SUM", text)
-    return re.sub(r" +", " ", re.sub(r" +$", "", text, flags=re.MULTILINE))
 
 
 def test_the_page_s_transcripts_are_what_the_program_prints(tmp_path: Path, shell: dict[str, str]) -> None:
     """``MAXWELL_WRITE_DOCS=1`` writes them anew."""
-    page = PAGE.read_text()
-    folder = tmp_path / "maxwell"
-    folder.mkdir()
-    ran = 0
-    for block in transcripts(page):
-        written = "```console\n"
-        for command, expected in commands(block[1]):
-            done = run(command, folder, shell)
-            assert done.returncode == 0, f"{command}\n{done.stdout}"
-            if not os.environ.get("MAXWELL_WRITE_DOCS"):
-                assert timeless(done.stdout) == timeless(expected), command
-            written += f"$ {command}\n{done.stdout}"
-            ran += 1
-        if os.environ.get("MAXWELL_WRITE_DOCS"):
-            page = page.replace(block[0], f"{written}```")
-            PAGE.write_text(page)
-    assert ran >= 12
+    with desk(tmp_path, shell) as sitting:
+        assert follow(PAGE, sitting) >= 12
 
 
 def test_the_page_s_commands_do_on_postgresql_what_they_do_on_sqlite(
@@ -95,9 +37,11 @@ def test_the_page_s_commands_do_on_postgresql_what_they_do_on_sqlite(
     folder = tmp_path / "maxwell"
     folder.mkdir()
     versions = []
-    for block in transcripts(PAGE.read_text()):
-        for command, _ in commands(block[1]):
-            words = shlex.split(newest(command, folder))
+    for block in blocks(PAGE.read_text()):
+        if block.language != "console":
+            continue
+        for command, _ in commands(block.text):
+            words = shlex.split(newest_backup(command, folder))
             result = maxwell_db(*words[1:], database=database, sql=None, cwd=folder)
             assert (words[0], result.exit_code) == ("maxwell-db", 0), f"{command}\n{result.stderr}"
         versions.append(maxwell_db("--json", "status", database=database, sql=None, cwd=folder).json()["version"])
@@ -105,13 +49,14 @@ def test_the_page_s_commands_do_on_postgresql_what_they_do_on_sqlite(
 
 
 def test_what_the_page_says_of_a_protected_database(tmp_path: Path, shell: dict[str, str]) -> None:
-    for command, expect in (
-        ("maxwell-db deploy", 0),
-        ("maxwell-db protect", 0),
-        ("maxwell-db rollback 1.2.0 --yes", 2),
-        ("maxwell-db rollback 1.2.0 --confirm maxwell.db", 0),
-    ):
-        assert run(command, tmp_path, shell).returncode == expect, command
+    with desk(tmp_path, shell) as sitting:
+        for command, expect in (
+            ("maxwell-db deploy", 0),
+            ("maxwell-db protect", 0),
+            ("maxwell-db rollback 1.2.0 --yes", 2),
+            ("maxwell-db rollback 1.2.0 --confirm maxwell.db", 0),
+        ):
+            assert sitting.run(f"{command} >/dev/null 2>&1; echo $?") == f"{expect}\n", command
 
 
 # The examples.

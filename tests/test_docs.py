@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,49 +15,25 @@ from runner.cli import ALIASES, COMMANDS, cli
 from tests.support.databases import sqlite_database
 from tests.support.migrations import Folder
 from tests.support.tool import ROOT
+from tests.support.transcripts import blocks, desk, follow
 
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HELP = re.compile(r"<!-- help: ([\w-]+) -->\n(?:\n```text\n.*?\n```\n)?", re.DOTALL)
 
 
 def test_the_readme_s_transcripts_are_what_the_program_prints(tmp_path: Path, shell: dict[str, str]) -> None:
-    folder = tmp_path / "maxwell"
-    folder.mkdir()
-    ran = 0
-    for heading, language, text, before in _blocks(README):
-        if heading == "Your own migrations" and folder.name != "own":
-            folder = tmp_path / "own"
-            (folder / "migrations").mkdir(parents=True)
-        if language == "sql":
-            (folder / before.rstrip(":").strip("`")).write_text(text)
-        elif language == "ini":
-            (folder / "yoyo.ini").write_text(text)
-            _correct(folder / "migrations" / "0001_notes.sql")
-        elif language == "console":
-            for command, expected in _commands(text):
-                done = subprocess.run(
-                    command,
-                    shell=True,
-                    cwd=folder,
-                    env=shell,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    check=False,
-                )
-                assert _timeless(done.stdout) == _timeless(expected), command
-                ran += 1
-    assert ran >= 8
+    """``MAXWELL_WRITE_DOCS=1`` writes them anew."""
+    with desk(tmp_path, shell) as sitting:
+        assert follow(README, sitting) >= 10
 
 
 def test_the_readme_names_every_command_alias_and_common_option() -> None:
+    page = README.read_text()
     for name in (*COMMANDS, *ALIASES):
-        assert re.search(rf"`{name}\b", README), name
+        assert re.search(rf"`{name}\b", page), name
     for parameter in cli.params:
-        assert any(f"{option}" in README for option in parameter.opts) or parameter.name in ("version", "help")
+        assert any(f"{option}" in page for option in parameter.opts) or parameter.name in ("version", "help")
 
 
 @pytest.mark.parametrize("name", ["maxwell-db", *COMMANDS])
@@ -87,7 +62,7 @@ def test_the_error_page_has_the_codes_of_the_program_and_no_others() -> None:
 
 
 def test_the_license_changelog_and_links_are_there() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
@@ -95,7 +70,7 @@ def test_the_license_changelog_and_links_are_there() -> None:
 
 def test_the_page_s_rebuild_of_a_table_keeps_its_rows_and_its_children(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "migrations.md").read_text()
-    (rebuild,) = (text for heading, _, text, _ in _blocks(page) if heading == "Rebuilding a table on SQLite")
+    (rebuild,) = (block.text for block in blocks(page) if block.heading == "Rebuilding a table on SQLite")
     folder = Folder(tmp_path / "migrations")
     folder.add(
         "1_reading",
@@ -109,31 +84,6 @@ def test_the_page_s_rebuild_of_a_table_keeps_its_rows_and_its_children(tmp_path:
     folder.run("apply", "--gate", database=database)
     assert database.query("SELECT id, probe, unit FROM reading") == [(7, 1, "V")]
     assert database.query("SELECT reading FROM note") == [(7,)]
-
-
-def _blocks(text: str) -> Iterator[tuple[str, str, str, str]]:
-    """Each fenced block with the heading it stands under, and the line before it."""
-    for match in FENCE.finditer(text):
-        headings = re.findall(r"^#+ (.*)$", text[: match.start()], re.MULTILINE)
-        yield headings[-1], match[1], match[2], text[: match.start()].rstrip().splitlines()[-1]
-
-
-def _commands(transcript: str) -> Iterator[tuple[str, str]]:
-    for part in re.split(r"^\$ ", transcript, flags=re.MULTILINE)[1:]:
-        command, _, output = part.partition("\n")
-        yield command, output
-
-
-def _correct(path: Path) -> None:
-    """What the reader is told to do: take away the comma."""
-    path.write_text(path.read_text().replace("NULL,\n);", "NULL\n);"))
-
-
-def _timeless(text: str) -> str:
-    """Without what differs from run to run: durations, times, and the width that they give a column."""
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", text)
-    text = re.sub(r"\b\d+ ms|\b\d+\.\d\d s", "DURATION", text)
-    return re.sub(r" +$", "", text, flags=re.MULTILINE)
 
 
 def _help(name: str) -> str:
