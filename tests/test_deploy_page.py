@@ -45,7 +45,7 @@ def test_the_page_s_commands_do_on_postgresql_what_they_do_on_sqlite(
             result = maxwell_db(*words[1:], database=database, sql=None, cwd=folder)
             assert (words[0], result.exit_code) == ("maxwell-db", 0), f"{command}\n{result.stderr}"
         versions.append(maxwell_db("--json", "status", database=database, sql=None, cwd=folder).json()["version"])
-    assert versions == ["1.3.0", "1.2.0", "1.3.0", "1.3.0", "1.2.0"]
+    assert versions == ["2.0.0", "1.2.0", "2.0.0", "2.0.0", "1.2.0"]  # the newest on PostgreSQL, and the page's 1.2.0
 
 
 def test_what_the_page_says_of_a_protected_database(tmp_path: Path, shell: dict[str, str]) -> None:
