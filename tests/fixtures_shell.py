@@ -25,11 +25,12 @@ def shell(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def programs(shell: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """The same, in which yoyo and the programs of both databases can be called too."""
+    """The same, in which Python, yoyo and the programs of both databases can be called too."""
     for name, command in (
         ("sqlite3", sqlite_program()),
         ("psql", (psql_program(), "--no-psqlrc")),
         ("yoyo", (sys.executable, "-m", "yoyo")),
+        ("python", (sys.executable,)),
     ):
         program = tmp_path / "bin" / name
         program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')

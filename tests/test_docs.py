@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-import os
+import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,18 +15,23 @@ import pytest
 from runner.cli import ALIASES, COMMANDS, cli
 from tests.support.databases import sqlite_database
 from tests.support.migrations import Folder
-from tests.support.tool import ROOT
-from tests.support.transcripts import blocks, desk, follow
+from tests.support.tool import ROOT, maxwell_db
+from tests.support.transcripts import WHO, WRITING, blocks, desk, follow
 
 README = ROOT / "README.md"
-COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+INDEX = ROOT / "docs" / "commands.md"
+PAGES = ROOT / "docs" / "commands"
+PAGES_OF_ALL = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+HEADINGS = ["## Example", "## JSON", "## Exit codes", "## Options"]
+COMMON_KEYS = {"command", "ok", "exit_code", "database", "dialect", "error"}
+CALL = re.compile(r"(?:`|^ {4}|^\$ |^)maxwell-db ((?:[\w-]+ )*[^`\n|>&;]*)", re.MULTILINE)
 HELP = re.compile(r"<!-- help: ([\w-]+) -->\n(?:\n```text\n.*?\n```\n)?", re.DOTALL)
 
 
 def test_the_readme_s_transcripts_are_what_the_program_prints(tmp_path: Path, shell: dict[str, str]) -> None:
     """``MAXWELL_WRITE_DOCS=1`` writes them anew."""
     with desk(tmp_path, shell) as sitting:
-        assert follow(README, sitting) >= 10
+        assert follow(README, sitting) >= 8
 
 
 def test_the_readme_names_every_command_alias_and_common_option() -> None:
@@ -37,14 +43,46 @@ def test_the_readme_names_every_command_alias_and_common_option() -> None:
 
 
 @pytest.mark.parametrize("name", ["maxwell-db", *COMMANDS])
-def test_the_command_page_has_each_command_s_own_help(name: str) -> None:
-    """``MAXWELL_WRITE_DOCS=1`` writes the page anew."""
-    page = COMMANDS_PAGE.read_text()
-    written = HELP.sub(lambda match: f"<!-- help: {match[1]} -->\n\n```text\n{_help(match[1])}\n```\n", page)
-    if os.environ.get("MAXWELL_WRITE_DOCS"):
-        COMMANDS_PAGE.write_text(written)
-        page = written
-    assert f"<!-- help: {name} -->\n\n```text\n{_help(name)}\n```\n" in page
+def test_every_command_has_a_page_with_its_own_help(name: str) -> None:
+    """``MAXWELL_WRITE_DOCS=1`` writes the help anew; the page itself is written by hand."""
+    page = INDEX if name == "maxwell-db" else PAGES / f"{name}.md"
+    assert page.is_file(), f"write {page.relative_to(ROOT)}: its headings are those of docs/commands/status.md"
+    text = HELP.sub(lambda match: f"<!-- help: {match[1]} -->\n\n```text\n{_help(match[1])}\n```\n", page.read_text())
+    if WRITING:
+        page.write_text(text)
+    assert f"<!-- help: {name} -->\n\n```text\n{_help(name)}\n```\n" in page.read_text()
+    if name != "maxwell-db":
+        assert re.findall("^#+ .*$", text, re.MULTILINE) == [f"# {name}", *HEADINGS]
+
+
+def test_the_list_of_commands_leads_to_every_page_and_no_other() -> None:
+    assert {page.stem for page in PAGES.iterdir()} == set(COMMANDS)
+    for name in COMMANDS:
+        assert f"[`{name}`](commands/{name}.md)" in INDEX.read_text(), name
+        assert f"[`{name}`](docs/commands/{name}.md)" in README.read_text(), name
+
+
+@pytest.mark.parametrize("name", [*COMMANDS])
+def test_a_page_s_example_and_its_json(
+    name: str, tmp_path: Path, programs: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    """The example is run, in an empty folder; each key of the JSON that its last command gives is explained.
+
+    ``MAXWELL_WRITE_DOCS=1`` writes what the commands print.
+    """
+    page = (PAGES / f"{name}.md").read_text()
+    env, names = programs, WHO
+    if "$TARGET" in page:
+        target = request.getfixturevalue("make_database")("postgres")
+        shown = maxwell_db("--json", "history", database=target).json()["database"]
+        env, names = env | {"TARGET": target.url}, {shown: "postgresql://maxwell@db.example/maxwell"} | WHO
+    (tmp_path / "desk").mkdir()
+    with desk(tmp_path / "desk", env, names) as sitting:
+        assert follow(PAGES / f"{name}.md", sitting) >= 1
+        last = re.findall(rf"^\$ (maxwell-db {name}\b.*)$", page, re.MULTILINE)[-1]
+        answer = json.loads(sitting.run(f"{last.replace('maxwell-db', 'maxwell-db --json', 1)} 2>/dev/null"))
+    explained = page[page.index("## JSON") : page.index("## Exit codes")]
+    assert [key for key in answer if key not in COMMON_KEYS and f"`{key}`" not in explained] == []
 
 
 @pytest.mark.parametrize("name", [*COMMANDS])
@@ -61,10 +99,31 @@ def test_the_error_page_has_the_codes_of_the_program_and_no_others() -> None:
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == set(_codes())
 
 
+@pytest.mark.parametrize("page", PAGES_OF_ALL, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_call_in_a_page_is_one_that_the_program_takes(page: Path) -> None:
+    """Those in a text or in a block that is not run: command and options are there."""
+    for call in set(CALL.findall(page.read_text())):
+        words = shlex.split(call.split("  #")[0])
+        result = maxwell_db(*words, "--help", sql=None)
+        assert result.exit_code == 0, f"{page.name}: maxwell-db {call}\n{result.stderr}"
+
+
+def test_the_calls_at_the_top_of_the_checks_page_run(tmp_path: Path, programs: dict[str, str]) -> None:
+    page = (ROOT / "docs" / "checks.md").read_text()
+    calls = re.findall(r"^    ((?:maxwell-db|python -m) verify.*)$", page, re.MULTILINE)
+    with desk(tmp_path, programs | {"DATABASE_URL": "sqlite:///maxwell.db"}) as sitting:
+        sitting.run("maxwell-db apply")
+        for call in calls:
+            assert sitting.run(f"{call.partition('  #')[0]} >printed; echo $?") == "0\n", call
+    assert len(calls) == 5
+
+
 def test_the_license_changelog_and_links_are_there() -> None:
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for page in PAGES_OF_ALL:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text()):
+            file = page.parent / target if target else page
+            assert file.exists(), f"{page.name}: {target}"
+            assert not anchor or anchor in _anchors(file), f"{page.name}: {target}#{anchor}"
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
 
 
@@ -84,6 +143,12 @@ def test_the_page_s_rebuild_of_a_table_keeps_its_rows_and_its_children(tmp_path:
     folder.run("apply", "--gate", database=database)
     assert database.query("SELECT id, probe, unit FROM reading") == [(7, 1, "V")]
     assert database.query("SELECT reading FROM note") == [(7,)]
+
+
+def _anchors(page: Path) -> set[str]:
+    """What a page's headings are called in links."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def _help(name: str) -> str:
