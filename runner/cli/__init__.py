@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,12 +16,16 @@ from runner.cli.options import common_options
 from runner.cli.session import Session
 from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, MaxwellError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 #: Where each command is; an alias is another name of the same one.
 COMMANDS = {
     "adopt": ("runner.cli.adopting", "adopt"),
     "apply": ("runner.cli.changing", "apply"),
     "backup": ("runner.cli.safeguarding", "backup"),
     "backups": ("runner.cli.safeguarding", "backups"),
+    "completion": ("runner.cli.completing", "completion"),
     "deploy": ("runner.cli.deploying", "deploy"),
     "doctor": ("runner.cli.examining", "doctor"),
     "drift": ("runner.cli.rehearsing", "drift"),
@@ -56,6 +60,11 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(place[0]), place[1])
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        from runner.cli.completing import aliases
+
+        return [*super().shell_complete(ctx, incomplete), *aliases(ALIASES, incomplete)]
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -85,6 +94,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments):
         session.set_flag("log-format", "json")  # known before the arguments are read, which may be what is wrong
     try:
+        if instruction := os.environ.get("_MAXWELL_DB_COMPLETE"):
+            from runner.cli.completing import answer_shell
+
+            return answer_shell(cli, instruction)
         return _run(arguments, session)
     except BrokenPipeError:
         # The reader has gone (head, less): nothing to tell it, and nothing to print while Python ends.

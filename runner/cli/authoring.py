@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli import candidates
 from runner.cli.options import Target, command, option
 from runner.cli.session import Session
 from runner.errors import MaxwellError
@@ -35,7 +36,13 @@ Patterns, with the options that each needs:
 @option("--column", metavar="NAME", help="The column that it is about.")
 @click.option("--to", metavar="NAME", help="The column's new name.")  # elsewhere "to" is a database
 @option("--type", metavar="TYPE", help="The column's type, as both dialects write it; otherwise what it is, or TEXT.")
-@option("--default", type=Target(), metavar="TEXT", help="The value that rows get which have none.")
+@option(
+    "--default",
+    type=Target(),
+    metavar="TEXT",
+    shell_complete=candidates.nothing,
+    help="The value that rows get which have none.",
+)
 @option("--group", metavar="KEY", help="restructure-json: the part into which the keys go.")
 @option("--keys", metavar="KEY,KEY", help="restructure-json: the keys that go there.")
 @option("--parent", metavar="NAME", help="The table that the foreign key refers to.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runner.cli import candidates
 from runner.cli.options import backup_dir_option, command, option, pg_bin_option
 from runner.cli.session import Session
 from runner.domain.finding import Severity
@@ -16,7 +17,13 @@ from runner.interruption import interruptible
 @pg_bin_option
 @option("--exact", is_flag=True, help="Count every row, also where that takes long.")
 @option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
-@option("--only", multiple=True, metavar="PROBE", help="Look at this only: disk, privileges, tables ...")
+@option(
+    "--only",
+    multiple=True,
+    metavar="PROBE",
+    shell_complete=candidates.probes,
+    help="Look at this only: disk, privileges, tables ...",
+)
 def doctor(
     session: Session, backup_dir: Path | None, pg_bin: Path | None, exact: bool, strict: bool, only: tuple[str, ...]
 ) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli import render
+from runner.cli import candidates, render
 from runner.cli.options import checks_option, command, option
 from runner.cli.session import Session
 from runner.domain.state import BROKEN_HISTORY, State
@@ -51,7 +51,13 @@ def history(session: Session) -> int:
 
 
 @command("verify", without="sql")
-@option("--only", multiple=True, metavar="NAME", help="Run this check only; a pattern such as 'orphan:*' will do.")
+@option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=candidates.checks,
+    help="Run this check only; a pattern such as 'orphan:*' will do.",
+)
 @option("--sample", type=click.IntRange(0), default=5, metavar="N", help="Show so many violations of each check.")
 @option(
     "--fail-on",

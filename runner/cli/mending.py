@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli import render
+from runner.cli import candidates, render
 from runner.cli.options import command, lock_wait_option
 from runner.cli.progress import observing
 from runner.cli.session import Session
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 @command("repair")
 @click.option(
-    "--accept", multiple=True, metavar="ID", help="The changed file of this migration is right: record it anew."
+    "--accept",
+    multiple=True,
+    metavar="ID",
+    shell_complete=candidates.ids,
+    help="The changed file of this migration is right: record it anew.",
 )
 @click.option(
     "--as",

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from runner.cli import candidates
 from runner.cli.session import Session
 from runner.errors import MaxwellError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _COMMON: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "database": (("-d",), {"metavar": "URL", "help": "sqlite:///FILE or postgresql://USER@HOST/DATABASE."}),
-    "sql": ((), {"metavar": "DIR", "help": "The migrations: a folder with sqlite/ and postgres/, or one of those."}),
-    "config": ((), {"metavar": "FILE", "help": "The configuration file, instead of yoyo.ini in this folder."}),
+    "sql": (
+        (),
+        {
+            "metavar": "DIR",
+            "help": "The migrations: a folder with sqlite/ and postgres/, or one of those.",
+            "shell_complete": candidates.folders,
+        },
+    ),
+    "config": (
+        (),
+        {
+            "metavar": "FILE",
+            "help": "The configuration file, instead of yoyo.ini in this folder.",
+            "shell_complete": candidates.files,
+        },
+    ),
     "json": ((), {"is_flag": True, "help": "One JSON object on stdout, also on failure."}),
     "quiet": (("-q",), {"is_flag": True, "help": "Say nothing where all went well."}),
     "verbose": (("-v",), {"is_flag": True, "help": "Say more; show where a fault of the program is."}),
@@ -57,7 +76,9 @@ class Command(click.Command):
                     session.set_flag("config", argument.removeprefix("--config="))
                 elif argument == "--config" and position + 1 < len(args):
                     session.set_flag("config", args[position + 1])
-            extra["default_map"] = self._from_file(session.settings)
+            # While somebody types, a file that is wrong completes what it can.
+            with suppress(MaxwellError) if extra.get("resilient_parsing") else nullcontext():
+                extra["default_map"] = self._from_file(session.settings)
         return super().make_context(info_name, [_disguise(argument) for argument in args], parent, **extra)
 
     def _from_file(self, settings: dict[str, str]) -> dict[str, Any]:
@@ -91,6 +112,9 @@ class Target(click.ParamType):  # type: ignore[type-arg]  # generic only in newe
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return str(value).replace(_DISGUISE, "-")
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+        return candidates.targets(ctx, param, incomplete)
 
 
 class ServerUrl(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks

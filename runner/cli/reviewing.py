@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli import candidates
 from runner.cli.options import command, option
 from runner.cli.session import Session
 from runner.errors import EXIT_FAILED
@@ -27,7 +28,13 @@ FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
     default="auto",
     help="squawk's rules for PostgreSQL: if it is installed, in any case, or not at all.",
 )
-@option("--ignore", multiple=True, metavar="RULE", help="Leave a rule out; may be given several times.")
+@option(
+    "--ignore",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=candidates.lint_rules,
+    help="Leave a rule out; may be given several times.",
+)
 @option("--strict", is_flag=True, help="Exit with 1 for a warning, too.")
 @option(
     "--dialect",
