@@ -24,6 +24,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
     for part in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / part, tree)
+    (tree / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "maxwell-db.1", tree / "docs")
     _run(
         sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(tree), cwd=folder
     )
