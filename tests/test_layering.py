@@ -20,7 +20,8 @@ LAYERS = (
     {"backend", "yoyo_row", "transfer"},
     {"doctor", "rehearsal"},
     {"operations"},
-    {"cli"},
+    {"templates"},
+    {"cli", "pytest_plugin"},
     {"__main__"},
 )
 DRIVERS = {"sqlite3", "psycopg2"}

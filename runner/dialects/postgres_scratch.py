@@ -54,22 +54,22 @@ def database_on(server: DatabaseUrl, like: Likeness | None) -> Iterator[Database
     """
     # This session's lock on the name says that the database is in use; it ends with the run, however that ends.
     with closing(connect(server, read_only=False, what="scratch")) as keeper:
-        ours = _prefix(keeper)
-        _drop_abandoned(keeper, ours)
+        ours = own_prefix(keeper)
+        drop_abandoned(keeper, ours)
         name = ours + secrets.token_hex(4)
-        _lock(keeper, name)
+        hold(keeper, name)
         try:
-            _create(server, name, like)
+            create(server, name, like)
             if like is not None and like.schema != "public":
-                with closing(connect(_beside(server, name, None), read_only=False, what="scratch")) as connection:
-                    _run(connection, SQL("CREATE SCHEMA {}").format(Identifier(like.schema)))
-            yield _beside(server, name, like)
+                with closing(connect(beside(server, name), read_only=False, what="scratch")) as connection:
+                    run(connection, SQL("CREATE SCHEMA {}").format(Identifier(like.schema)))
+            yield beside(server, name, like)
         finally:
             with closing(connect(server, read_only=False, what="scratch")) as connection:
-                _run(connection, SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+                run(connection, SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
 
 
-def _prefix(connection: Any) -> str:
+def own_prefix(connection: Any) -> str:
     """What the names of our scratch databases begin with: PostgreSQL keeps locks apart by the database that we are
     connected to, so each has names of its own."""
     with closing(connection.cursor()) as cursor:
@@ -77,13 +77,14 @@ def _prefix(connection: Any) -> str:
         return f"{PREFIX}{cursor.fetchone()[0]}"
 
 
-def _lock(connection: Any, name: str) -> bool:
+def hold(connection: Any, name: str) -> bool:
+    """Say that this session uses the database of that name; False if another one does."""
     with closing(connection.cursor()) as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (name,))
         return bool(cursor.fetchone()[0])
 
 
-def _drop_abandoned(connection: Any, prefix: str) -> None:
+def drop_abandoned(connection: Any, prefix: str) -> None:
     """Drop what killed runs left: databases of ours whose lock nobody holds."""
     with closing(connection.cursor()) as cursor:
         cursor.execute(
@@ -91,25 +92,25 @@ def _drop_abandoned(connection: Any, prefix: str) -> None:
             (f"^{prefix}[0-9a-f]{{8}}$",),
         )
         for (name,) in cursor.fetchall():
-            if _lock(connection, name):
+            if hold(connection, name):
                 with suppress(psycopg2.Error):  # another run does the same
-                    _run(connection, SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
+                    run(connection, SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
 
 
-def _create(server: DatabaseUrl, name: str, like: Likeness | None) -> None:
+def create(server: DatabaseUrl, name: str, like: Likeness | None) -> None:
     """Without the other's locale where this server does not have it: of a schema that changes nothing."""
     plain = SQL("CREATE DATABASE {} TEMPLATE template0").format(Identifier(name))
     with closing(connect(server, read_only=False, what="scratch")) as connection:
         try:
             if like is not None:
                 try:
-                    _run(connection, plain + _settings(like))
+                    run(connection, plain + _settings(like))
                     return
                 except (psycopg2.DataError, psycopg2.ProgrammingError, psycopg2.OperationalError) as error:
                     if error.pgcode in ("42501", "57014"):  # no right to, or told to stop
                         raise
-            _run(connection, plain)
+            run(connection, plain)
         except psycopg2.Error as error:
             raise ConnectionFailed(
                 f"{server}: a scratch database cannot be made: {' '.join(str(error).split())}",
@@ -129,12 +130,12 @@ def _settings(like: Likeness) -> Composed:
     return words
 
 
-def _run(connection: Any, statement: Composed) -> None:
+def run(connection: Any, statement: Composed) -> None:
     with closing(connection.cursor()) as cursor:
         cursor.execute(statement)
 
 
-def _beside(server: DatabaseUrl, name: str, like: Likeness | None) -> DatabaseUrl:
+def beside(server: DatabaseUrl, name: str, like: Likeness | None = None) -> DatabaseUrl:
     """The URL of another database on the same server, and the same schema in it."""
     parts = urlsplit(server.text)
     options = [
