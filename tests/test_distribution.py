@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import email
 import json
+import os
 import sys
 import tarfile
 import venv
@@ -14,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkouts import copy_of_this_checkout, run
+from tests.support.databases import sqlite_database
 from tests.support.tool import ROOT
+from tests.support.transcripts import WHO, WRITING, desk, follow
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +135,16 @@ def test_the_wheel_says_what_its_extras_need_and_has_nothing_that_does_not_belon
         *("runner", "verify"),
         *(f"maxwell_db-{metadata['Version']}.{kind}" for kind in ("dist-info", "data")),
     }
+
+
+@pytest.mark.skipif(WRITING, reason="test_tutorials writes that page")
+def test_a_new_user_s_tutorial_ends_where_it_says(installed: Path, programs: dict[str, str], tmp_path: Path) -> None:
+    """Word for word, with nothing but the wheel; PATH ends with the programs that a reader has."""
+    path = f"{installed.parent}{os.pathsep}{programs['PATH']}"
+    with desk(tmp_path, programs | {"PATH": path, "PYTHONPATH": ""}, WHO) as sitting:
+        assert sitting.run("command -v maxwell-db") == f"{installed.parent}/maxwell-db\n"
+        assert follow(ROOT / "docs" / "tutorial-sqlite.md", sitting) >= 25
+    assert sqlite_database(tmp_path / "library" / "library.db").value("SELECT count(*) FROM loan") == 2
 
 
 def test_the_metadata_names_every_package() -> None:

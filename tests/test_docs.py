@@ -127,6 +127,17 @@ def test_the_license_changelog_and_links_are_there() -> None:
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
 
 
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, ahead = set[Path](), [README]
+    while ahead:
+        page = ahead.pop()
+        if page not in reached:
+            reached.add(page)
+            links = re.findall(r"\]\((?!https?:)([^)#]+\.md)", page.read_text())
+            ahead += [(page.parent / link).resolve() for link in links]
+    assert set(PAGES_OF_ALL) - reached == set()
+
+
 def test_the_page_s_rebuild_of_a_table_keeps_its_rows_and_its_children(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "migrations.md").read_text()
     (rebuild,) = (block.text for block in blocks(page) if block.heading == "Rebuilding a table on SQLite")
