@@ -79,8 +79,8 @@ def test_a_page_s_example_and_its_json(
     (tmp_path / "desk").mkdir()
     with desk(tmp_path / "desk", env, names) as sitting:
         assert follow(PAGES / f"{name}.md", sitting) >= 1
-        last = re.findall(rf"^\$ (maxwell-db {name}\b.*)$", page, re.MULTILINE)[-1]
-        answer = json.loads(sitting.run(f"{last.replace('maxwell-db', 'maxwell-db --json', 1)} 2>/dev/null"))
+        last = re.findall(rf"^\$ maxwell-db ({name}\b[^|>\n]*)", page, re.MULTILINE)[-1]
+        answer = json.loads(sitting.run(f"maxwell-db --json {last} 2>/dev/null"))
     explained = page[page.index("## JSON") : page.index("## Exit codes")]
     assert [key for key in answer if key not in COMMON_KEYS and f"`{key}`" not in explained] == []
 
