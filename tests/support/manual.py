@@ -92,8 +92,8 @@ def _alias(name: str) -> str:
 
 
 def _exit_codes() -> Iterator[str]:
-    """Those of the README's table."""
-    table = (ROOT / "README.md").read_text().partition("### Exit codes")[2].partition("\n\n#")[0]
+    """Those of the table that all commands share."""
+    table = (ROOT / "docs" / "commands.md").read_text().partition("## Exit codes")[2].partition("\n#")[0]
     for codes, meaning in re.findall(r"^\| ([\d, ]+) \| (.*) \|$", table, re.MULTILINE):
         yield from _item(codes, meaning.replace("`", ""))
 
