@@ -58,6 +58,12 @@ def test_an_installed_wheel_brings_maxwell_and_the_checks_into_an_empty_folder(i
     assert applied["verify"]["counts"].keys() >= {"manuscripts", "feedback_patterns"}
 
 
+def test_an_installed_report_has_its_style(installed: Path, tmp_path: Path) -> None:
+    _run(str(installed.parent / "maxwell-db"), "report", "-o", "report.html", cwd=tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "prefers-color-scheme" in page and '<svg class="schema"' in page
+
+
 def test_an_installed_verify_runs_alone(installed: Path, tmp_path: Path) -> None:
     _run(str(installed.parent / "maxwell-db"), "apply", cwd=tmp_path)
     answer = json.loads(

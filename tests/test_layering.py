@@ -19,6 +19,7 @@ LAYERS = (
     {"ledger", "catalog", "scratch", "backup"},
     {"backend", "yoyo_row", "transfer"},
     {"doctor", "rehearsal"},
+    {"report"},
     {"operations"},
     {"templates"},
     {"cli", "pytest_plugin"},

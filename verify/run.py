@@ -18,7 +18,7 @@ from verify.model import Check, CheckResult, VerifyReport
 from verify.orphans import orphan_checks
 from verify.reader import Reader, one_line, reading
 
-__all__ = ["BOOKKEEPING_TABLES", "list_checks", "select", "verify"]
+__all__ = ["BOOKKEEPING_TABLES", "list_checks", "row_counts", "select", "verify"]
 
 Progress = Callable[[Check, int, int], None]  # the check about to run, its place (from 1), how many there are
 
@@ -67,6 +67,12 @@ def list_checks(
     """The checks that ``verify`` would run on this database, generated ones too, in the order it would run them."""
     with reading(connection, dialect, snapshot=True) as reader:
         return _all_checks(_read_catalog(reader, ignore_tables), checks_dirs)
+
+
+def row_counts(connection: Any, dialect: str, *, ignore_tables: Collection[str] = BOOKKEEPING_TABLES) -> dict[str, int]:
+    """The rows of each user table, as a report of ``verify`` has them, without running a check."""
+    with reading(connection, dialect, snapshot=True) as reader:
+        return count_rows(reader, _read_catalog(reader, ignore_tables))
 
 
 def select(checks: Sequence[Check], only: Collection[str]) -> tuple[Check, ...]:

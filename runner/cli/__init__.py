@@ -36,6 +36,7 @@ COMMANDS = {
     "protect": ("runner.cli.safeguarding", "protect"),
     "rehearse": ("runner.cli.rehearsing", "rehearse"),
     "repair": ("runner.cli.mending", "repair"),
+    "report": ("runner.cli.reporting", "report"),
     "restore": ("runner.cli.safeguarding", "restore"),
     "rollback": ("runner.cli.changing", "rollback"),
     "stamp": ("runner.cli.changing", "stamp"),

@@ -85,7 +85,7 @@ def rehearse(
         )
     project = session.project(checks)
     options = RehearsalOptions(dialect, scratch, rows)
-    with _observing(session) as observer:
+    with observing(session) as observer:
         report = interruptible(lambda: run(project, target, options, observer))
     if junit is not None:
         _write(junit, render.rehearsal_junit(report))
@@ -102,7 +102,7 @@ def rehearse(
 
 
 @contextmanager
-def _observing(session: Session) -> Iterator[RehearsalObserver]:
+def observing(session: Session) -> Iterator[RehearsalObserver]:
     """Whoever tells of progress: a line for each step with -v, a JSON line if asked for, on a terminal something that
     moves, else nobody."""
     if session.quiet:

@@ -131,6 +131,7 @@ def rehearsal_data(report: RehearsalReport) -> dict[str, Any]:
         "statements": [_statement_data(statement) for statement in report.statements],
         "rows": {dialect: dict(tables) for dialect, tables in report.rows.items()},
         "notes": list(report.notes),
+        "files": dict(report.files),
     }
 
 

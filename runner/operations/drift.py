@@ -83,7 +83,8 @@ def _major(connection: Any) -> int:
 
 
 def as_applied(item: MigrationStatus, dialect: Dialect) -> Migration:
-    """A migration with the text that was applied, as far as that is known."""
+    """A migration with the text that was applied, as far as that is known; HistoryError where neither file nor text is
+    there."""
     stored = item.ledger.apply_sql if item.ledger else None
     if item.migration is not None:
         if stored is None or not _apply_changed(item):

@@ -66,6 +66,13 @@ def rehearse(project: Project, target: str, options: RehearsalOptions, observer:
         {dialect: walk.server for dialect, walk in walks.items()},
         {migration.id: migration.version for migrations in chosen.values() for migration in migrations},
         tuple(notes),
+        {
+            f"{dialect}/{script.path.name}": script.sha256
+            for dialect, migrations in chosen.items()
+            for migration in migrations
+            for script in (migration.apply, migration.rollback)
+            if script is not None
+        },
     )
 
 

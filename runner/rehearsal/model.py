@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -84,6 +84,7 @@ class RehearsalReport:
     servers: Mapping[Dialect, str]  # with which version
     versions: Mapping[str, str | None]  # the schema version of each migration
     notes: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by dialect and name: "sqlite/NAME.sql"
 
     @property
     def passed(self) -> bool:
