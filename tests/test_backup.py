@@ -19,20 +19,8 @@ from runner.backup.store import Backup
 from runner.dialects.postgres_programs import find, find_exactly
 from runner.operations.backups import old
 from tests.support.databases import Database, rows_of, sqlite_database
-from tests.support.migrations import AUTHOR, BOOK, PRICE, Folder, library
+from tests.support.migrations import AUTHOR, BOOK, PRICE, Folder
 from tests.support.tool import maxwell_db
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Folder:
-    return library(tmp_path)
-
-
-@pytest.fixture
-def filled(books: Folder, database: Database) -> Database:
-    books.run("apply", database=database)
-    database.script("INSERT INTO book (id, author_id, price) VALUES (1, 1, 10), (2, 2, 7)")
-    return database
 
 
 def listed(books: Folder, database: Database, folder: Path, *more: str) -> list[dict[str, Any]]:

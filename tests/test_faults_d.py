@@ -22,23 +22,10 @@ from runner.operations.project import Project
 from runner.operations.restore import RestoreOptions, restore
 from tests.support.databases import Database, rows_of, sqlite_database
 from tests.support.maxwell_schema import raw_catalog
-from tests.support.migrations import AUTHOR, BOOK, Folder, library, marks
+from tests.support.migrations import AUTHOR, BOOK, Folder, marks
 from tests.support.tool import maxwell_db, yoyo
 
 TABLES = ("author", "book", "_yoyo_migration", "_yoyo_log", "_maxwell_ledger")
-QUARTER_SECOND = 0.25
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Folder:
-    return library(tmp_path)
-
-
-@pytest.fixture
-def filled(books: Folder, database: Database) -> Database:
-    books.run("apply", database=database)
-    database.script("INSERT INTO book (id, author_id, price) VALUES (1, 1, 10), (2, 2, 7)")
-    return database
 
 
 def back_up(books: Folder, database: Database, file: Path) -> Path:

@@ -6,6 +6,7 @@ from runner.backend.postgres import PostgresBackend
 from runner.backend.recording import Expression, Recording, bookkeeping
 from runner.dialects.postgres_indexes import concurrent_index
 from runner.domain.migration import Script
+from runner.domain.quoting import quote_name
 from runner.ledger import LEDGER
 from runner.lock import POSTGRES_KEY
 
@@ -107,7 +108,7 @@ class PostgresRecording(Recording, PostgresBackend):
         index = concurrent_index(script.text)
         if index is None or index.verb == "DROP":
             return
-        name = ".".join('"' + part.replace('"', '""') + '"' for part in index.name)
+        name = ".".join(map(quote_name, index.name))
         self.lines += [
             "SELECT EXISTS (SELECT FROM pg_index WHERE NOT indisvalid"
             f" AND indexrelid = to_regclass({self.literal(name)})) AS maxwell_invalid \\gset",

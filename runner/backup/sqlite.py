@@ -14,6 +14,7 @@ from urllib.parse import quote
 from runner import interruption
 from runner.backup.files import Told
 from runner.dialects.sqlite import BUSY_SECONDS, translate
+from runner.domain.quoting import quote_name
 from runner.errors import BackupFailed
 
 _STEP_PAGES = 4096
@@ -91,8 +92,7 @@ def count_rows(connection: sqlite3.Connection) -> dict[str, int]:
     counts = {}
     for (name,) in tables:
         interruption.check()
-        quoted = '"' + name.replace('"', '""') + '"'
-        counts[name] = int(connection.execute(f"SELECT count(*) FROM {quoted}").fetchone()[0])
+        counts[name] = int(connection.execute(f"SELECT count(*) FROM {quote_name(name)}").fetchone()[0])
     return counts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from runner.domain.quoting import quote_name
 from runner.domain.sql import tokens
 
 #: What an application brings to its own connections, and this one cannot know.
@@ -30,7 +31,7 @@ def broken_objects(connection: sqlite3.Connection) -> dict[str, str]:
 
 def _uses(connection: sqlite3.Connection, name: str) -> list[str]:
     """One statement of each kind that a trigger can wait for."""
-    quoted = _quote(name)
+    quoted = quote_name(name)
     events = {
         _event(text)
         for (text,) in connection.execute(
@@ -46,10 +47,10 @@ def _uses(connection: sqlite3.Connection, name: str) -> list[str]:
         if not hidden
     ]
     if "INSERT" in events:
-        listed = ", ".join(map(_quote, columns))
+        listed = ", ".join(map(quote_name, columns))
         uses.append(f"INSERT INTO {quoted} ({listed}) VALUES ({', '.join(['NULL'] * len(columns))})")
     if "UPDATE" in events:
-        uses.append(f"UPDATE {quoted} SET {', '.join(f'{_quote(column)} = NULL' for column in columns)}")
+        uses.append(f"UPDATE {quoted} SET {', '.join(f'{quote_name(column)} = NULL' for column in columns)}")
     if "DELETE" in events:
         uses.append(f"DELETE FROM {quoted}")
     return uses
@@ -88,8 +89,3 @@ def keys_can_be_checked(connection: sqlite3.Connection) -> bool:
     except sqlite3.OperationalError:
         return False
     return True
-
-
-def _quote(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from runner.domain.quoting import quote_name
+
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _WORDS = """
@@ -23,8 +25,7 @@ def identifier(name: str) -> str:
     """A name, in quotes where it would be misread without them."""
     if _PLAIN.fullmatch(name) and name not in _RESERVED:
         return name
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
+    return quote_name(name)
 
 
 def literal_of(type: str, value: str) -> str:
