@@ -93,8 +93,10 @@ def restore(
     if not project.is_missing():
         action = f"Replace everything by the backup of {manifest.created_at}"
         confirm_loss(session, project, action, yes=yes, name=confirm_name)
+    # A question may stand open for long: after it every byte is read once more.
+    examined = manifest if yes else None
     with observing(session) as observer:
-        report = interruptible(lambda: put_back(project, file, options, observer))
+        report = interruptible(lambda: put_back(project, file, options, observer, examined))
     return session.answer("" if session.quiet else render.restore_text(report), render.restore_data(report))
 
 

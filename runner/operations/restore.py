@@ -91,12 +91,14 @@ def _refuse_unknown(unknown: list[str], who: str, options: RestoreOptions) -> No
         )
 
 
-def restore(project: Project, file: Path, options: RestoreOptions, observer: Observer) -> RestoreReport:
-    """Restore ``file`` into the project's database, under its lock.
+def restore(
+    project: Project, file: Path, options: RestoreOptions, observer: Observer, examined: Manifest | None = None
+) -> RestoreReport:
+    """Restore ``file`` into the project's database, under its lock. ``examined``: what ``examine`` said just now.
 
     BackupFailed, LockTimeout: the database is as it was. The marks travel in the backup, so no stamp is needed.
     """
-    manifest = examine(project, file, options, observer)
+    manifest = examined or examine(project, file, options, observer)
     if project.is_missing() and not options.create:
         raise UsageError(
             f"the database {project.url.path} is not there",
