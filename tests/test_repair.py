@@ -131,7 +131,8 @@ def test_unlock_refuses_what_it_may_not_see(pg: Database, notes: Folder, tmp_pat
             weak = pg.url.replace("//postgres:@", f"//{role}@").replace("//postgres@", f"//{role}@")
             assert role in weak, "the test's server is entered by another name"
             result = maxwell_db("unlock", "--json", database=weak, sql=notes.path)
-            assert (result.exit_code, result.json()["error"]["code"]) == (5, "LOCK_HELD")
+            error = result.json()["error"]
+            assert (result.exit_code, error["code"]) == (5, "LOCK_HELD"), error["message"]
     finally:
         pg.script(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
