@@ -141,7 +141,7 @@ def timed(command: list[str]) -> tuple[float, float]:
 
 
 def maxwell_db(url: str, *arguments: str) -> list[str]:
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from runner.cli import main; sys.exit(main())"
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from runner.cli import program; program()"
     return [sys.executable, "-c", program, "--database", url, "--sql", str(ROOT / "sql"), "--quiet", *arguments]
 
 

@@ -81,7 +81,7 @@ def maxwell_db(*arguments: str) -> list[str]:
     return [sys.executable, "-c", _PROGRAM, *arguments]
 
 
-_PROGRAM = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from runner.cli import main; sys.exit(main())"
+_PROGRAM = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from runner.cli import program; program()"
 
 
 def run(
@@ -101,7 +101,7 @@ def run(
             stdout=subprocess.DEVNULL,
             stderr=errors,
             cwd=cwd or tempfile.gettempdir(),
-            env=clean_environment(None) if environment is None else dict(environment),
+            env=_users_environment() if environment is None else dict(environment),
         )
         with _Watch(process.pid) as watch:
             _, status, usage = os.wait4(process.pid, 0)
@@ -112,6 +112,11 @@ def run(
             text = errors.read().decode(errors="replace")
             raise SystemExit(f"{' '.join(command)[:300]} ended with {process.returncode}: {text[-1000:]}")
     return Run(seconds, usage.ru_utime + usage.ru_stime, watch.most / 1024)
+
+
+def _users_environment() -> dict[str, str]:
+    """Without what configures the programs; compiled modules are kept, as they are where the program is installed."""
+    return {name: value for name, value in clean_environment(None).items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def in_turn(sides: Mapping[str, Callable[[], Run]], times: int, *, warm: int = 1) -> dict[str, Run]:

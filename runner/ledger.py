@@ -7,14 +7,14 @@ apply`` the old row no longer matches, and nothing is claimed about the text. Re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.dialects import tables
-from runner.domain.migration import Dialect, Migration
-from runner.domain.state import LedgerRow, Mark, Standing, stand
+from runner.domain.state import LedgerRow, Standing, stand
+
+if TYPE_CHECKING:
+    from runner.domain.migration import Dialect, Migration
 
 LEDGER = "_maxwell_ledger"
 
@@ -37,9 +37,14 @@ CREATE TABLE {LEDGER} (
     username        VARCHAR(255),
     hostname        VARCHAR(255),
     tool_version    VARCHAR(50),
-    verify          VARCHAR(10)                         -- passed, failed; NULL: not verified
+    verify          VARCHAR(10),                        -- passed, failed; NULL: not verified
+    apply_stat      VARCHAR(100),                       -- the files when they were read, so that who finds the same
+    rollback_stat   VARCHAR(100)                        -- size, times and place again need not read them; or NULL
 )
 """
+
+#: What a ledger of an earlier version lacks.
+ADDED_COLUMNS = ("apply_stat", "rollback_stat")
 
 TRANSFERS = "_maxwell_transfer"
 
@@ -99,134 +104,95 @@ COLUMNS = (
     "hostname",
     "tool_version",
     "verify",
+    *ADDED_COLUMNS,
 )
 
 
-@dataclass(frozen=True)
-class HistoryEntry:
-    """One line of the history. What plain yoyo did has no checksum, duration or version."""
+class Records(NamedTuple):
+    """What the database says of its migrations. A database without our tables says nothing."""
 
-    at: str
-    operation: str  # apply, rollback, mark, unmark: yoyo's words; transfer
-    id: str  # of the migration; of a transfer the URL of its source
-    version: str | None
-    username: str | None
-    hostname: str | None
-    duration_ms: float | None
-    apply_sha256: str | None
-    tool_version: str | None
-    verify: str | None
+    marks: Mapping[str, str]  # yoyo's: by id the time, UTC, as text
+    rows: Mapping[str, LedgerRow]  # of the marked ids that the ledger knows
+    unfinished: tuple[str, ...]  # begun outside a transaction, and never ended
+
+    def stand(
+        self, connection: Any, dialect: Dialect, migrations: Sequence[Migration], unread: Collection[str] = ()
+    ) -> Standing:
+        """The records laid beside the files; see ``runner.domain.state.stand``."""
+        rows = _with_texts(connection, dialect, migrations, self.rows, unread)
+        return stand(migrations, self.marks, rows, self.unfinished, unread)
 
 
 def read_standing(connection: Any, dialect: Dialect, migrations: Sequence[Migration]) -> Standing:
     """Where the database stands, laid beside the files. Writes nothing; a database without our tables is empty."""
-    present = tables(connection, dialect)
+    return read_records(connection, dialect).stand(connection, dialect, migrations)
+
+
+def read_records(connection: Any, dialect: Dialect) -> Records:
+    """Everything but the texts. Writes nothing."""
+    present = ledger_tables(connection, dialect)
     if "_yoyo_migration" not in present:
-        return stand(migrations, (), {})
-    if LEDGER not in present:
-        rows = _fetch(connection, "SELECT migration_id, applied_at_utc FROM _yoyo_migration")
-        return stand(migrations, [Mark(id, utc_text(at)) for id, at in rows], {})
-    marks: list[Mark] = []
-    ledger: dict[str, LedgerRow] = {}
-    rows = _fetch(
-        connection,
-        f"""
-        SELECT m.migration_id, m.applied_at_utc,
-               l.log_id, l.apply_sha256, l.rollback_sha256, l.schema_version, l.revision, l.duration_ms
-        FROM _yoyo_migration AS m
-        LEFT JOIN {LEDGER} AS l
-          ON l.migration_id = m.migration_id AND l.at_utc = m.applied_at_utc AND l.operation = 'apply'
-        """,
-    )
-    for id, applied_at, log_id, *facts in rows:
-        marks.append(Mark(id, utc_text(applied_at)))
-        if log_id is not None:
-            ledger[id] = LedgerRow(id, log_id, *facts)
-    unfinished = [
-        id for (id,) in _fetch(connection, f"SELECT migration_id FROM {LEDGER} WHERE operation = 'unfinished'")
-    ]
-    return stand(migrations, marks, _with_texts(connection, dialect, migrations, ledger), unfinished)
+        return Records({}, {}, ())
+    marks = dict(fetch(connection, "SELECT migration_id, applied_at_utc FROM _yoyo_migration"))
+    rows: dict[str, LedgerRow] = {}
+    died: list[str] = []
+    if LEDGER in present:
+        found = fetch(
+            connection,
+            f"""
+            SELECT operation, at_utc, migration_id, log_id, apply_sha256, rollback_sha256, schema_version, revision,
+                   duration_ms, {", ".join(ADDED_COLUMNS) if present[LEDGER] else "NULL, NULL"}
+            FROM {LEDGER} WHERE operation IN ('apply', 'unfinished')
+            """,
+        )
+        for operation, at, id, *facts in found:
+            if operation == "unfinished":
+                died.append(id)
+            elif marks.get(id) == at:
+                rows[id] = LedgerRow(id, *facts)
+    return Records({id: utc_text(at) for id, at in marks.items()}, rows, tuple(died))
+
+
+def ledger_tables(connection: Any, dialect: Dialect) -> dict[str, bool]:
+    """Of yoyo's marks and the ledger those that are there; and has it the columns of today's version?"""
+    if dialect == "sqlite":
+        sql = "SELECT name, instr(sql, 'rollback_stat') > 0 FROM sqlite_master WHERE type = 'table' AND name"
+    else:
+        sql = """
+            SELECT c.relname::text,
+                   EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'rollback_stat')
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND c.relname
+            """
+    return {name: bool(whole) for name, whole in fetch(connection, f"{sql} IN ('_yoyo_migration', '{LEDGER}')")}
+
+
+def is_old(connection: Any, dialect: Dialect) -> bool:
+    """Is there a ledger, and was it made by an earlier version, which had fewer columns?"""
+    return not ledger_tables(connection, dialect).get(LEDGER, True)
 
 
 def _with_texts(
-    connection: Any, dialect: Dialect, migrations: Sequence[Migration], ledger: dict[str, LedgerRow]
-) -> dict[str, LedgerRow]:
+    connection: Any,
+    dialect: Dialect,
+    migrations: Sequence[Migration],
+    rows: Mapping[str, LedgerRow],
+    unread: Collection[str],
+) -> Mapping[str, LedgerRow]:
     """Add the stored texts where they are needed: the file is gone, or is not the one that was applied."""
     files = {migration.id: migration for migration in migrations}
-    for id, row in ledger.items():
-        file = files.get(id)
+    told: dict[str, LedgerRow] = {}
+    for id in rows.keys() - unread if unread else rows:
+        row, file = rows[id], files.get(id)
         rollback_sha256 = file.rollback.sha256 if file and file.rollback else None
         if file is None or file.apply.sha256 != row.apply_sha256 or rollback_sha256 != row.rollback_sha256:
-            ((apply_sql, rollback_sql),) = _fetch(
+            ((apply_sql, rollback_sql),) = fetch(
                 connection,
                 f"SELECT apply_sql, rollback_sql FROM {LEDGER} WHERE log_id = {'?' if dialect == 'sqlite' else '%s'}",
                 (row.log_id,),
             )
-            ledger[id] = replace(row, apply_sql=apply_sql, rollback_sql=rollback_sql)
-    return ledger
-
-
-def read_history(connection: Any, dialect: Dialect) -> tuple[HistoryEntry, ...]:
-    """Everything that was done, oldest first."""
-    present = tables(connection, dialect)
-    entries = _transfers(connection) if TRANSFERS in present and dialect == "postgres" else ()
-    if "_yoyo_log" not in present:
-        return entries
-    ledger = LEDGER in present
-    facts = "k.schema_version, k.duration_ms, k.apply_sha256, k.tool_version, k.verify"
-    rows = _fetch(
-        connection,
-        f"""
-        SELECT l.created_at_utc, l.operation, l.migration_id, l.username, l.hostname,
-               {facts if ledger else "NULL, NULL, NULL, NULL, NULL"}
-        FROM _yoyo_log AS l {f"LEFT JOIN {LEDGER} AS k ON k.log_id = l.id" if ledger else ""}
-        ORDER BY l.created_at_utc, l.id
-        """,
-    )
-    log = tuple(
-        HistoryEntry(
-            at=utc_text(at),
-            operation=operation,
-            id=id,
-            version=version,
-            username=username,
-            hostname=hostname,
-            duration_ms=duration_ms,
-            apply_sha256=apply_sha256,
-            tool_version=tool_version,
-            verify=verify,
-        )
-        for at, operation, id, username, hostname, version, duration_ms, apply_sha256, tool_version, verify in rows
-    )
-    # Sorting is stable: what happened at one moment stays in the log's order.
-    return tuple(sorted((*log, *entries), key=lambda entry: entry.at)) if entries else log
-
-
-def _transfers(connection: Any) -> tuple[HistoryEntry, ...]:
-    """What was copied into this database from SQLite, as entries of the history."""
-    rows = _fetch(
-        connection,
-        f"""
-        SELECT finished_at_utc, source, source_version, username, hostname,
-               extract(epoch FROM finished_at_utc - started_at_utc)::float8 * 1000, checksum, tool_version, verify
-        FROM {TRANSFERS} ORDER BY finished_at_utc
-        """,
-    )
-    return tuple(
-        HistoryEntry(
-            at=utc_text(at),
-            operation="transfer",
-            id=source,
-            version=version,
-            username=username,
-            hostname=hostname,
-            duration_ms=duration,
-            apply_sha256=checksum,
-            tool_version=tool,
-            verify=verify,
-        )
-        for at, source, version, username, hostname, duration, checksum, tool, verify in rows
-    )
+            told[id] = row._replace(apply_sql=apply_sql, rollback_sql=rollback_sql)
+    return {**rows, **told} if told else rows
 
 
 def utc_text(value: Any) -> str:
@@ -235,7 +201,7 @@ def utc_text(value: Any) -> str:
     return f"{text}Z"
 
 
-def _fetch(connection: Any, sql: str, parameters: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
+def fetch(connection: Any, sql: str, parameters: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
     with closing(connection.cursor()) as cursor:
         if parameters is None:
             cursor.execute(sql)

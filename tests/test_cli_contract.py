@@ -627,7 +627,7 @@ def test_a_reader_of_progress_that_has_gone_stops_nothing(lite: Database, sql: P
 def test_a_fault_of_the_program_is_one_message(lite: Database, sql: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import runner.operations.status
 
-    def broken(*arguments: object) -> None:
+    def broken(*arguments: object, **options: object) -> None:
         raise RuntimeError("something nobody thought of")
 
     monkeypatch.setattr(runner.operations.status, "status", broken)
@@ -642,7 +642,7 @@ def test_a_fault_of_the_program_is_one_message(lite: Database, sql: Path, monkey
 def test_ctrl_c_exits_with_130(lite: Database, sql: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import runner.operations.status
 
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runner.operations.status, "status", interrupted)

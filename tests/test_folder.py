@@ -14,7 +14,8 @@ import pytest
 
 from runner.domain.migration import Dialect, Migration
 from runner.errors import FolderError, UsageError
-from runner.sources.folder import dialect_folder, read_folder
+from runner.sources.folder import read_folder
+from runner.sources.place import dialect_folder
 from tests.support.databases import Database, drop_postgres_database, postgres_database, sqlite_database
 from tests.support.folders import (
     Folder,

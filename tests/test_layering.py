@@ -13,11 +13,11 @@ from tests.support.tool import ROOT
 
 #: A module imports of its own layer's folder, and of the layers before; never beside itself, and never of a later one.
 LAYERS = (
-    {"__init__", "errors", "identity"},
+    {"__init__", "errors", "identity", "ini"},
     {"domain", "config", "interruption"},
     {"sources", "dialects", "patterns", "rules", "lock"},
     {"ledger", "catalog", "scratch", "backup"},
-    {"backend", "yoyo_row", "transfer"},
+    {"backend", "history", "yoyo_row", "transfer"},
     {"doctor", "rehearsal"},
     {"report"},
     {"operations"},

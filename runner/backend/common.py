@@ -109,6 +109,14 @@ class Backend(Records):
         if ledger.LEDGER not in present:
             with self.transaction():
                 self.execute(ledger.CREATE_LEDGER)
+        elif self.has_old_ledger():
+            with self.transaction():
+                for column in ledger.ADDED_COLUMNS:
+                    self.execute(f"ALTER TABLE {ledger.LEDGER} ADD COLUMN {column} VARCHAR(100)")
+
+    def has_old_ledger(self) -> bool:
+        """Was the ledger made by an earlier version, which had fewer columns?"""
+        return ledger.is_old(self.connection, self.dialect)
 
     def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit) -> Outcome:
         """Apply or roll back one migration with its mark, log and ledger rows: all of it, or nothing."""
@@ -167,7 +175,7 @@ class Backend(Records):
     def realign(self, migration: Migration) -> None:
         """Record the texts that the files have now as those that were applied."""
         row = self.ledger_row(migration, "apply", None, None)
-        columns = ("apply_sha256", "rollback_sha256", "apply_sql", "rollback_sql")
+        columns = ("apply_sha256", "rollback_sha256", "apply_sql", "rollback_sql", *ledger.ADDED_COLUMNS)
         with self.transaction():
             self.enter()
             self.execute(

@@ -59,12 +59,24 @@ class Recording(Backend):
     user: Any
     duration: Any
 
-    def __init__(self, url: DatabaseUrl, options: RunOptions, present: Collection[str], applied: Sequence[str]) -> None:
-        """Begin a script for a database that has the tables ``present``, and these migrations applied."""
+    def __init__(
+        self,
+        url: DatabaseUrl,
+        options: RunOptions,
+        present: Collection[str],
+        applied: Sequence[str],
+        *,
+        old_ledger: bool,
+    ) -> None:
+        """Begin a script for a database that has the tables ``present``, and these migrations applied.
+
+        ``old_ledger`` if the ledger among them was made by an earlier version.
+        """
         self.url, self.migration_table = url, default_migration_table
         self.configure(options, Observer())
         self.lines: list[str] = []
         self.present, self.applied = frozenset(present), list(applied)
+        self._old_ledger = old_ledger
         self.DatabaseError = self.driver.DatabaseError
         self._connection = _NoConnection()
 
@@ -102,6 +114,9 @@ class Recording(Backend):
 
     def list_tables(self, **kwargs: Any) -> list[str]:
         return sorted(self.present)
+
+    def has_old_ledger(self) -> bool:
+        return self._old_ledger
 
     def get_applied_migration_hashes(self) -> list[str]:
         return [get_migration_hash(id) for id in self.applied]
@@ -166,7 +181,9 @@ class Recording(Backend):
         self, migration: Migration, operation: str, milliseconds: float | None, passed: bool | None
     ) -> dict[str, Any]:
         row = super().ledger_row(migration, operation, milliseconds, passed)
-        return row | {"username": self.user, "hostname": WHERE}
+        # The files of whoever runs the script are others than those that were read here.
+        kept = {column: value for column, value in row.items() if column not in ledger.ADDED_COLUMNS}
+        return kept | {"username": self.user, "hostname": WHERE}
 
     def guard(self) -> None:
         """Stop the script unless the database stands where this part of it begins."""

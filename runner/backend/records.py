@@ -73,11 +73,14 @@ class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
             "hostname": host,
             "tool_version": __version__,
             "verify": None if passed is None else "passed" if passed else "failed",
+            "apply_stat": migration.apply.stat,
+            "rollback_stat": migration.rollback.stat if migration.rollback else None,
         }
 
     def insert_ledger(self, row: dict[str, Any], at_sql: str = ":at_utc", migration_hash: str = "") -> None:
-        values = ", ".join(at_sql if column == "at_utc" else f":{column}" for column in ledger.COLUMNS)
-        sql_text = f"INSERT INTO {ledger.LEDGER} ({', '.join(ledger.COLUMNS)}) VALUES ({values})"
+        columns = [column for column in ledger.COLUMNS if column in row or column == "at_utc"]
+        values = ", ".join(at_sql if column == "at_utc" else f":{column}" for column in columns)
+        sql_text = f"INSERT INTO {ledger.LEDGER} ({', '.join(columns)}) VALUES ({values})"
         self.execute(sql_text, row | ({"migration_hash": migration_hash} if migration_hash else {}))
 
     def set_verify_outcome(self, ids: Sequence[str], passed: bool) -> None:

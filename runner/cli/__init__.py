@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -40,11 +41,13 @@ COMMANDS = {
     "restore": ("runner.cli.safeguarding", "restore"),
     "rollback": ("runner.cli.changing", "rollback"),
     "stamp": ("runner.cli.changing", "stamp"),
-    "status": ("runner.cli.inspecting", "status"),
+    "status": ("runner.cli.standing", "status"),
     "transfer": ("runner.cli.transferring", "transfer"),
     "unlock": ("runner.cli.mending", "unlock"),
     "verify": ("runner.cli.inspecting", "verify"),
 }
+#: They leave nothing open and nothing to do; Python's own end would take as long as all that they did.
+AT_ONCE = frozenset({"status"})
 ALIASES = {"current": "status", "upgrade": "apply", "downgrade": "rollback"}
 
 
@@ -88,12 +91,32 @@ def cli() -> None:
     """
 
 
+def program() -> NoReturn:
+    """The program maxwell-db: run the command of the command line, and end."""
+    gc.freeze()  # what was imported is never garbage, and need not be looked through for it
+    arguments = sys.argv[1:]
+    session = _session(arguments)
+    code = _main(arguments, session)
+    if session.command in AT_ONCE:
+        sys.stderr.flush()  # stdout is flushed by then
+        os._exit(code)
+    sys.exit(code)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is the contract's. Every failure is one message, and never a traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return _main(arguments, _session(arguments))
+
+
+def _session(arguments: Sequence[str]) -> Session:
     session = Session(json="--json" in arguments)
     if "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments):
         session.set_flag("log-format", "json")  # known before the arguments are read, which may be what is wrong
+    return session
+
+
+def _main(arguments: list[str], session: Session) -> int:
     try:
         if instruction := os.environ.get("_MAXWELL_DB_COMPLETE"):
             from runner.cli.completing import answer_shell

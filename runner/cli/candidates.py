@@ -80,7 +80,8 @@ def _session(ctx: click.Context) -> Session:
 
 def _migrations(ctx: click.Context) -> tuple[Migration, ...]:
     """Newest first; what cannot be read is left out."""
-    from runner.sources.folder import dialect_folder, read_folder
+    from runner.sources.folder import read_folder
+    from runner.sources.place import dialect_folder
 
     session = _session(ctx)
     dialect = session.url.dialect

@@ -29,6 +29,7 @@ def drift(session: Session, scratch: str | None) -> int:
     not do that, on the one that the pg extra brings along.
     """
     from runner.cli import render_drift as render
+    from runner.cli.layout import count
     from runner.operations.drift import drift as find_drift
 
     project = session.project()
@@ -37,7 +38,7 @@ def drift(session: Session, scratch: str | None) -> int:
     if not report.differences:
         return session.answer("" if session.quiet else render.drift_text(report, project.url), data)
     error = HistoryError(
-        f"the schema differs from what its migrations make in {render.count(len(report.differences), 'object')}",
+        f"the schema differs from what its migrations make in {count(len(report.differences), 'object')}",
         code="DRIFT",
         hint="Put what shall stay into a migration, and undo the rest by hand.",
     )

@@ -5,68 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runner.cli.layout import count, duration, seconds, table
 from runner.domain.outcome import Direction, RunReport
-from runner.domain.state import Standing, State
-from runner.domain.url import DatabaseUrl
 from runner.errors import MaxwellError, SchemaError, ViolationsFound
 
 if TYPE_CHECKING:
     from runner.catalog import Difference
-    from runner.ledger import HistoryEntry
+    from runner.history import HistoryEntry
     from runner.operations.comparison import Comparison
     from runner.operations.repair import RepairReport
     from runner.operations.stamp import StampReport
     from runner.operations.unlock import UnlockReport
     from verify.model import Check, VerifyReport
 
-_COLORS = {State.APPLIED: "32", State.PENDING: "33", State.COSMETIC: "33"}
-_RED = "31"
 _MISMATCHES = 20  # differences of schemas that an error shows
-
-
-def status_text(standing: Standing, url: DatabaseUrl, *, color: bool) -> str:
-    """A line that says where the database stands, a line for each migration, and what to do next."""
-    where = f"at {standing.place}" if standing.applied else "at base, nothing is applied"
-    pending = len(standing.pending)
-    behind = f"{pending} pending" if pending else "nothing is pending"
-    rows = [["state", "version", "migration", "applied (UTC)", "took"]]
-    for item in standing.migrations:
-        took = "" if item.duration_ms is None else duration(item.duration_ms)
-        rows.append([item.state, item.version or "", item.id, _seconds(item.applied_at), took])
-    paints = [""] + [_COLORS.get(item.state, _RED) for item in standing.migrations]
-    lines = [f"{url}: {where}, {behind}", "", *table(rows, paints if color else None)]
-    hint = _next_step(standing)
-    return "\n".join([*lines, "", hint] if hint else lines)
-
-
-def status_data(standing: Standing) -> dict[str, Any]:
-    return {
-        "version": standing.version,
-        "head_version": standing.head_version,
-        "pending": len(standing.pending),
-        "migrations": [
-            {
-                "id": item.id,
-                "version": item.version,
-                "revision": item.revision,
-                "state": str(item.state),
-                "applied_at": item.applied_at,
-                "duration_ms": item.duration_ms,
-                "reversible": item.reversible,
-            }
-            for item in standing.migrations
-        ],
-    }
-
-
-def _next_step(standing: Standing) -> str:
-    if standing.in_state(State.UNFINISHED):
-        return "An unfinished migration has to be settled: 'maxwell-db apply' says how."
-    if standing.in_state(State.CHANGED, State.MISSING, State.OUT_OF_ORDER):
-        return "The files are not those that made the database: 'maxwell-db apply' says which, and what to do."
-    if standing.in_state(State.COSMETIC):
-        return "Cosmetic: only comments or white space differ from what was applied."
-    return ""
 
 
 def history_text(entries: Sequence[HistoryEntry]) -> str:
@@ -77,7 +29,7 @@ def history_text(entries: Sequence[HistoryEntry]) -> str:
     for entry in entries:
         rows.append(
             [
-                _seconds(entry.at),
+                seconds(entry.at),
                 words.get(entry.operation, entry.operation),
                 entry.version or "",
                 entry.id,
@@ -222,7 +174,7 @@ def repair_data(report: RepairReport) -> dict[str, Any]:
 def unlock_text(report: UnlockReport) -> str:
     if report.pid is None:
         return "Nothing to unlock: no yoyo run holds the database."
-    return f"Removed the lock row of yoyo's pid {report.pid}, since {_seconds(report.since)}."
+    return f"Removed the lock row of yoyo's pid {report.pid}, since {seconds(report.since)}."
 
 
 def unlock_data(report: UnlockReport) -> dict[str, Any]:
@@ -287,30 +239,6 @@ def error_data(command: str, error: MaxwellError) -> dict[str, Any]:
         if error.closing or error.left:
             data |= closing_data(error.closing, error.left)
     return data
-
-
-def table(rows: list[list[str]], paints: Sequence[str] | None) -> list[str]:
-    """Rows as aligned columns; the first cell of each painted in its colour."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for number, row in enumerate(rows):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        if paints and paints[number]:
-            cells[0] = f"\033[{paints[number]}m{cells[0]}\033[0m"
-        lines.append("  ".join(cells).rstrip())
-    return lines
-
-
-def duration(milliseconds: float) -> str:
-    return f"{milliseconds / 1000:.2f} s" if milliseconds >= 1000 else f"{milliseconds:.0f} ms"
-
-
-def _seconds(at: str | None) -> str:
-    return (at or "")[:19].replace("T", " ")
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _indented(ids: Iterable[str]) -> list[str]:

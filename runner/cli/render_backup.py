@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.render import count, table
+from runner.cli.layout import count, table
 
 if TYPE_CHECKING:
     from runner.backup.store import Backup

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner.cli.render import count, duration, run_text
+from runner.cli.layout import count, duration
+from runner.cli.render import run_text
 from runner.cli.render_backup import size_text
 from runner.domain.deploy import DeployReport
 

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.render import history_data, status_data
+from runner.cli.render import history_data
 from runner.cli.render_rehearsal import rehearsal_data
+from runner.cli.render_status import status_data
 from runner.report.text import plain
 from runner.report.words import summary
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.cli.render import count, duration, verified
+from runner.cli.layout import count, duration
+from runner.cli.render import verified
 from runner.transfer.outcome import TransferReport
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,19 +21,16 @@ DEFAULT_DATABASE = "sqlite:///maxwell.db"
 TRUE_WORDS = frozenset({"1", "true", "yes", "on", "t", "y"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", "f", "n", ""})
 
-#: The password of a URL that stands where none belongs, as a target, say, and comes back in a message.
-_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*:/{1,2}[^\s:/@\"']*):[^\s\"']*@", re.IGNORECASE)
 
-
-@dataclass
 class Session:
     """One call of the program. Of a common option given on both sides of the command, the later one wins."""
 
-    json: bool = False
-    command: str = ""
-    flags: dict[str, Any] = field(default_factory=dict)
-    _settings: dict[str, str] | None = None
-    _url: DatabaseUrl | None = None
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self.command = ""
+        self.flags: dict[str, Any] = {}
+        self._settings: dict[str, str] | None = None
+        self._url: DatabaseUrl | None = None
 
     def set_flag(self, name: str, value: Any) -> None:
         """An option as it was given on the command line."""
@@ -46,7 +41,8 @@ class Session:
     def settings(self) -> dict[str, str]:
         """The configuration file's, read once."""
         if self._settings is None:
-            self._settings = read_settings(self.flags.get("config") or os.environ.get("MAXWELL_DB_CONFIG"))
+            given = self.flags.get("config") or os.environ.get("MAXWELL_DB_CONFIG")
+            self._settings = read_settings(given)
         return self._settings
 
     def _value(self, name: str, *variables: str) -> Any:
@@ -104,10 +100,12 @@ class Session:
         self._warn_of_password(url, from_command_line)
 
     def _warn_of_password(self, url: DatabaseUrl, from_command_line: bool) -> None:
+        if not from_command_line or url.dialect == "sqlite":
+            return
         from urllib.parse import parse_qs, urlsplit
 
         parts = urlsplit(url.text)
-        if from_command_line and url.dialect == "postgres" and (parts.password or "password" in parse_qs(parts.query)):
+        if parts.password or "password" in parse_qs(parts.query):
             words = "a password on the command line can be read by everybody on this machine; "
             words += "use DATABASE_URL, PGPASSFILE or a service file"
             if self.logs_json:
@@ -183,10 +181,10 @@ class Session:
 
             facts = {key: value for key, value in error.as_dict().items() if key != "message"}
             event = line("error", error.message, exit_code=exit_code, **facts)
-            click.echo(_PASSWORD.sub(r"\1:***@", event), err=True)
+            click.echo(_without_passwords(event), err=True)
         if self.json or not logs_json:
             text = self._object(error_data(self.command, error), exit_code) if self.json else error_text(error)
-            click.echo(_PASSWORD.sub(r"\1:***@", text), err=not self.json)
+            click.echo(_without_passwords(text), err=not self.json)
         return exit_code
 
     def _object(self, data: dict[str, Any], exit_code: int) -> str:
@@ -212,3 +210,10 @@ def _default_sql() -> Path:
     package = Path(runner.__file__).parent
     carried = package / "maxwell"
     return carried if carried.is_dir() else package.parent / "sql"
+
+
+def _without_passwords(text: str) -> str:
+    """Without the password of a URL that stands where none belongs, as a target, say, and comes back in a message."""
+    import re
+
+    return re.sub(r"(\b[a-z][a-z0-9+.-]*:/{1,2}[^\s:/@\"']*):[^\s\"']*@", r"\1:***@", text, flags=re.IGNORECASE)

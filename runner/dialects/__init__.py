@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runner.domain.migration import Dialect
-from runner.domain.url import DatabaseUrl
+if TYPE_CHECKING:
+    from runner.domain.migration import Dialect
+    from runner.domain.url import DatabaseUrl
 
 
 def connect(url: DatabaseUrl, *, create: bool = False, read_only: bool = False, what: str = "") -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
@@ -63,6 +62,8 @@ def translate(error: sqlite3.Error, path: Path) -> MaxwellError:
     if name.startswith("SQLITE_NOTADB"):
         return _not_a_database(path)
     if name == "SQLITE_READONLY_ROLLBACK":
+        import shlex
+
         return ConnectionFailed(
             f"a program died while it wrote to {path}: what it left half done has to be rolled back from the journal "
             "beside it, and this command writes nothing",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -20,9 +19,12 @@ class Script:
 
     path: Path
     text: str
+    stat: str | None = None  # size, times and place of the file that was read, as ``file_stat`` gives them
 
     @cached_property
     def sha256(self) -> str:
+        from hashlib import sha256
+
         return sha256(self.text.encode()).hexdigest()
 
 
@@ -45,6 +47,10 @@ class Migration:
     @property
     def reversible(self) -> bool:
         return self.rollback is not None
+
+    @property
+    def path(self) -> Path:
+        return self.apply.path
 
 
 def version_key(version: str) -> tuple[int, ...]:

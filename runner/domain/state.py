@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 
-from runner.domain.migration import Migration
-from runner.domain.sql import same_tokens
+if TYPE_CHECKING:
+    from runner.domain.migration import Migration
 
 
 class State(StrEnum):
@@ -24,16 +25,7 @@ class State(StrEnum):
 BROKEN_HISTORY = frozenset({State.CHANGED, State.MISSING, State.OUT_OF_ORDER})
 
 
-@dataclass(frozen=True)
-class Mark:
-    """yoyo's word that a migration is applied. The time is UTC, as text, exactly as the database gives it."""
-
-    id: str
-    applied_at: str
-
-
-@dataclass(frozen=True)
-class LedgerRow:
+class LedgerRow(NamedTuple):
     """What was applied, as it was then."""
 
     id: str
@@ -43,12 +35,13 @@ class LedgerRow:
     version: str | None
     revision: str | None
     duration_ms: float | None
+    apply_stat: str | None = None  # of the file when it was read to be applied; None: it was too new to tell by it
+    rollback_stat: str | None = None
     apply_sql: str | None = None  # None: the file is still the same, or the text was too large to be kept
     rollback_sql: str | None = None
 
 
-@dataclass(frozen=True)
-class MigrationStatus:
+class MigrationStatus(NamedTuple):
     """One migration of the files or of the database, and its state."""
 
     id: str
@@ -58,8 +51,9 @@ class MigrationStatus:
     applied_at: str | None
     duration_ms: float | None
     reversible: bool
-    migration: Migration | None  # None: the file is gone
+    migration: Migration | None  # None: the file is gone, or it is unread, being the one that was applied
     ledger: LedgerRow | None
+    unread: bool = False
 
     @property
     def is_applied(self) -> bool:
@@ -99,7 +93,8 @@ class Standing:
 
     @property
     def head_version(self) -> str | None:
-        return next((item.version for item in reversed(self.migrations) if item.migration and item.version), None)
+        with_files = (item for item in reversed(self.migrations) if item.migration or item.unread)
+        return next((item.version for item in with_files if item.version), None)
 
     def in_state(self, *states: State) -> tuple[MigrationStatus, ...]:
         return tuple(item for item in self.migrations if item.state in states)
@@ -107,25 +102,29 @@ class Standing:
 
 def stand(
     migrations: Sequence[Migration],
-    marks: Iterable[Mark],
+    marks: Mapping[str, str],
     ledger: Mapping[str, LedgerRow],
     unfinished: Iterable[str] = (),
+    unread: Collection[str] = (),
 ) -> Standing:
     """Lay the files beside the database's own records.
 
-    yoyo's marks are the truth. A mark without a row in ``ledger`` (which has none but those of present marks) means
-    that nothing is known of the text: plain yoyo or ``stamp`` made it, and that is not an error.
+    ``marks`` are yoyo's, by id, with the time (UTC, as text, exactly as the database gives it); they are the truth. A
+    mark without a row in ``ledger`` (which has none but those of present marks) means that nothing is known of the
+    text: plain yoyo or ``stamp`` made it, and that is not an error. ``unread`` are ids whose files are known to be
+    those that were applied, and so are not among ``migrations``.
     """
-    marked = {mark.id: mark for mark in marks}
     died = set(unfinished)
     files = {migration.id: migration for migration in migrations}
-    newest_applied = max((id for id in files if id in marked), default="")
+    newest_applied = max((id for id in (*files, *unread) if id in marks), default="")
     statuses = []
-    for id in sorted(files.keys() | marked.keys() | died):
-        migration, mark, row = files.get(id), marked.get(id), ledger.get(id)
+    for id in sorted(files.keys() | marks.keys() | died):
+        migration, applied_at, row = files.get(id), marks.get(id), ledger.get(id)
         if id in died:
             state = State.UNFINISHED
-        elif mark is not None:
+        elif id in unread:
+            state = State.APPLIED
+        elif applied_at is not None:
             state = State.MISSING if migration is None else _compare(migration, row)
         else:
             state = State.OUT_OF_ORDER if id < newest_applied else State.PENDING
@@ -135,11 +134,12 @@ def stand(
                 version=migration.version if migration else row.version if row else None,
                 revision=migration.revision if migration else row.revision if row else None,
                 state=state,
-                applied_at=mark.applied_at if mark else None,
+                applied_at=applied_at,
                 duration_ms=row.duration_ms if row else None,
                 reversible=migration.reversible if migration else bool(row and row.rollback_sha256),
                 migration=migration,
                 ledger=row,
+                unread=id in unread,
             )
         )
     return Standing(tuple(statuses))
@@ -150,9 +150,11 @@ def _compare(migration: Migration, row: LedgerRow | None) -> State:
     if row is None:
         return State.APPLIED
     rollback = migration.rollback
+    if (migration.apply.sha256, rollback.sha256 if rollback else None) == (row.apply_sha256, row.rollback_sha256):
+        return State.APPLIED
+    from runner.domain.sql import same_tokens  # the scanner is not needed where nothing changed
+
     if migration.apply.sha256 == row.apply_sha256:
-        if (rollback.sha256 if rollback else None) == row.rollback_sha256:
-            return State.APPLIED
         same_apply = True
     else:
         same_apply = row.apply_sql is not None and same_tokens(migration.apply.text, row.apply_sql, migration.dialect)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from runner.domain.migration import Dialect
 from runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from runner.domain.migration import Dialect
 
 _HINT = "Write sqlite:///FILE, sqlite:////ABSOLUTE/FILE or postgresql://USER@HOST/DATABASE."
 

@@ -15,7 +15,7 @@ from runner.backup.store import backups_in, default_folder
 from runner.domain.deploy import DeployReport
 from runner.domain.state import Standing
 from runner.errors import EXIT_VIOLATIONS, MaxwellError, UsageError
-from runner.ledger import HistoryEntry, read_history
+from runner.history import HistoryEntry, read_history
 from runner.operations.project import Project
 from verify.model import VerifyReport
 

@@ -13,7 +13,8 @@ from runner.domain.outcome import Direction
 from runner.errors import MaxwellError, UsageError
 from runner.operations.pattern_values import Choice, pattern_values
 from runner.patterns import BLANK, PATTERNS, Pattern, fill
-from runner.sources.folder import APPLY, ROLLBACK, read_folder
+from runner.sources.folder import read_folder
+from runner.sources.place import APPLY, ROLLBACK
 
 _NAME = re.compile(r"[a-z][a-z0-9]*_[a-z][a-z0-9]*_[a-z0-9]+(?:_[a-z0-9]+)*")
 _STAMP = re.compile(r"\d{8}_\d{4}(?=_)")

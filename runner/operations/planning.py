@@ -17,6 +17,7 @@ from runner.domain.options import ApplyOptions
 from runner.domain.outcome import Direction
 from runner.domain.state import Standing, stand
 from runner.domain.url import DatabaseUrl
+from runner.ledger import is_old
 from runner.operations.apply import pending_up_to
 from runner.operations.project import Project
 from runner.operations.rollback import select, way_back
@@ -57,7 +58,7 @@ def make_plan(project: Project, direction: Direction, target: str | None, option
 def _plan(project: Project, connection: Any, direction: Direction, target: str | None, options: ApplyOptions) -> Plan:
     if target is None:
         target = "head" if direction is Direction.APPLY else "-1"
-    standing = project.standing(connection) if connection else stand(project.migrations, (), {})
+    standing = project.standing(connection) if connection else stand(project.migrations, {}, {})
     migrations = _chosen(project, standing, direction, target, options)
     applied = tuple(item.id for item in standing.applied)
     sql, ordered = _script(project.url, connection, direction, migrations, applied, options)
@@ -109,18 +110,19 @@ def _script(
 ) -> tuple[list[str], list[Migration]]:
     """The lines of the script, and the migrations in the order in which they stand in it."""
     present = tables(connection, url.dialect) if connection else frozenset()
+    old_ledger = connection is not None and is_old(connection, url.dialect)
     if url.dialect == "sqlite":
         from runner.backend.recording_sqlite import STATE as SQLITE_STATE
         from runner.backend.recording_sqlite import SqliteRecording
         from runner.dialects.sqlite_objects import keys_can_be_checked
 
-        backend: Any = SqliteRecording(url, options, present, applied)
+        backend: Any = SqliteRecording(url, options, present, applied, old_ledger=old_ledger)
         state = _value(connection, SQLITE_STATE) if connection else "0"
         setup = partial(backend.setup, state, check_keys=connection is None or keys_can_be_checked(connection))
     else:
         from runner.backend.recording_postgres import STATE, PostgresRecording
 
-        backend = PostgresRecording(url, options, present, applied)
+        backend = PostgresRecording(url, options, present, applied, old_ledger=old_ledger)
         search_path = _value(connection, "SHOW search_path") if "schema=" in url.text else ""
         setup = partial(backend.setup, _value(connection, STATE), search_path)
     ordered = backend.in_order(migrations, direction)

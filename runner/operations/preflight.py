@@ -11,7 +11,7 @@ from runner.errors import BackupFailed, MaxwellError
 from runner.operations.doctor import examine
 from runner.operations.lint import lint_files
 from runner.operations.project import Project
-from runner.sources.folder import dialect_folder
+from runner.sources.place import dialect_folder
 
 _PROBES = ("versions", "privileges", "unfinished")
 _PROBES_OF_A_BACKUP = ("pg-dump", "disk")

@@ -16,7 +16,8 @@ from runner.domain.state import Standing, stand
 from runner.domain.url import DatabaseUrl
 from runner.interruption import watched
 from runner.ledger import read_standing
-from runner.sources.folder import dialect_folder, read_folder
+from runner.sources.folder import read_folder
+from runner.sources.place import dialect_folder
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,6 @@ class Project:
     def standing_or_empty(self) -> Standing:
         """Where the database stands, read-only; a SQLite file that is not there is an empty database."""
         if self.is_missing():
-            return stand(self.migrations, (), {})
+            return stand(self.migrations, {}, {})
         with self.connection(read_only=True) as connection:
             return self.standing(connection)

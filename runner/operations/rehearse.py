@@ -17,7 +17,8 @@ from runner.operations.project import Project
 from runner.operations.rehearse_dialect import DialectRehearsal
 from runner.rehearsal.model import PARITY, Finding, RehearsalObserver, RehearsalReport, Status, Step
 from runner.scratch import scratch_server
-from runner.sources.folder import dialect_folder, read_folder
+from runner.sources.folder import read_folder
+from runner.sources.place import dialect_folder
 
 DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres")
 
@@ -95,7 +96,7 @@ def _last(folders: Mapping[Dialect, Sequence[Migration]], target: str) -> str | 
     refused: UsageError | None = None
     found: list[str | None] = []
     for migrations in folders.values():
-        empty: Standing = stand(migrations, (), {})
+        empty: Standing = stand(migrations, {}, {})
         try:
             found.append(resolve(target, empty, Direction.APPLY))
         except UsageError as error:

@@ -21,7 +21,8 @@ from runner.operations.report_schema import Foreseen, foresee
 from runner.rehearsal.model import RehearsalObserver, RehearsalReport
 from runner.rehearsal.stored import read_rehearsal
 from runner.report.model import DIALECTS, Change, Check, Checks, Lint, Rehearsed, Report
-from runner.sources.folder import dialect_folder, read_folder
+from runner.sources.folder import read_folder
+from runner.sources.place import dialect_folder
 from verify.model import CheckResult
 
 _LAST = 12  # lines of the history
@@ -110,7 +111,7 @@ def _changes(
     states = {item.id: item.state for item in standing.migrations}
     last = None
     if after is not None:
-        last = resolve(after, stand(folders[own], (), {}), None)
+        last = resolve(after, stand(folders[own], {}, {}), None)
         chosen = {id for id in by_id[own] if last is None or id > last}
         limit = last or ""
     else:

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from runner.dialects import connect
 from runner.domain.migration import Dialect, Migration
 from runner.domain.state import Standing, stand
+from runner.history import HistoryEntry, read_history
 from runner.interruption import watched
-from runner.ledger import HistoryEntry, read_history, read_standing
+from runner.ledger import read_standing
 from runner.operations.project import Project
 from verify.errors import VerifyError
 from verify.model import VerifyReport
@@ -39,7 +40,7 @@ def look(project: Project, migrations: Sequence[Migration], run_checks: bool) ->
     if project.is_missing():
         note = "The database is not there: it is taken as empty, and nothing was made."
         never = "They were not run: the database is not there."
-        return Found(stand(migrations, (), {}), (), None, None, None, never, {"standing": note, "rows": note})
+        return Found(stand(migrations, {}, {}), (), None, None, None, never, {"standing": note, "rows": note})
     notes: dict[str, str] = {}
     with closing(connect(url, read_only=True)) as connection, watched(connection):
         standing = read_standing(connection, url.dialect, migrations)

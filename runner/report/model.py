@@ -8,7 +8,7 @@ from typing import Literal
 
 from runner.domain.migration import Dialect, Migration, Script
 from runner.domain.state import Standing, State
-from runner.ledger import HistoryEntry
+from runner.history import HistoryEntry
 from runner.rehearsal.model import RehearsalReport, StatementReport, Step
 from runner.report.schema import Schema
 from runner.rules.model import Finding

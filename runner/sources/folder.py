@@ -9,54 +9,36 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 from runner.domain.migration import Dialect, Migration, Script
 from runner.domain.sql import has_statement, line_of, statements
 from runner.errors import FolderError, UsageError
+from runner.sources.file_stat import settled_stat
 from runner.sources.guard import refuse_transaction_control
 from runner.sources.header import read_header, refuse_directives
-from runner.sources.order import check_order, check_unique
+from runner.sources.order import Ordered, check_order, check_unique
+from runner.sources.place import APPLY, ROLLBACK, is_hidden
 from runner.sources.refusal import Refuse, refusal, stop
-
-APPLY, ROLLBACK = ".sql", ".rollback.sql"
 
 # What yoyo, a shell, a URL and a terminal all take as one plain word. yoyo keeps ids in VARCHAR(255).
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}")
 
 
-def dialect_folder(root: Path, dialect: Dialect) -> Path:
-    """``ROOT/sqlite`` or ``ROOT/postgres``; or ROOT itself where it holds the migrations of one dialect."""
-    if not root.is_dir():
-        raise UsageError(
-            f"no such folder: {root}", code="NO_SUCH_FOLDER", hint="Name your migrations' folder with --sql DIR."
-        )
-    folder = root / dialect
-    if folder.is_dir():
-        for stray in sorted(root.glob("*.sql")):
-            raise refusal(
-                stray,
-                "UNEXPECTED_FILE",
-                f"beside the folder {dialect}/, where nobody looks for it",
-                "Move it into the folder of its dialect, or out of the project.",
-            )
-        return folder
-    if any((root / other).is_dir() for other in ("sqlite", "postgres")):
-        raise UsageError(
-            f"{root} has no folder '{dialect}', and the database is of that dialect",
-            code="NO_SUCH_FOLDER",
-            hint=f"Put the {dialect} migrations into {folder}.",
-        )
-    return root
-
-
-def read_folder(folder: Path, dialect: Dialect, refuse: Refuse = stop) -> tuple[Migration, ...]:
+def read_folder(
+    folder: Path, dialect: Dialect, refuse: Refuse = stop, unread: Collection[Ordered] = ()
+) -> tuple[Migration, ...]:
     """Every migration of a dialect folder, oldest first. FolderError for whatever could be misunderstood.
 
-    Where ``refuse`` lets problems pass, what can be read is returned without what cannot.
+    Where ``refuse`` lets problems pass, what can be read is returned without what cannot. ``unread`` are known to be as
+    they were when they were applied: they are not returned, and the others are read in the order that all of them have.
     """
     applies, rollbacks = _pairs(folder, refuse)
-    pairs = (_read_pair(folder, id, dialect, refuse, has_rollback=id in rollbacks) for id in sorted(applies))
+    known = {one.id for one in unread}
+    new = sorted(applies - known)
+    pairs = (_read_pair(folder, id, dialect, refuse, has_rollback=id in rollbacks) for id in new)
     migrations = tuple(pair for pair in pairs if pair is not None)
     for id in sorted(rollbacks - applies):
         refuse(
@@ -71,8 +53,9 @@ def read_folder(folder: Path, dialect: Dialect, refuse: Refuse = stop) -> tuple[
         raise FolderError(
             f"no migrations in {folder}", code="NO_MIGRATIONS", hint="Name another folder with --sql DIR."
         )
-    check_order(migrations, applies, refuse)
-    check_unique(migrations, refuse)
+    ordered = sorted((*migrations, *unread), key=lambda one: one.id) if unread else migrations
+    check_order(ordered, applies, refuse)
+    check_unique(ordered, refuse)
     return migrations
 
 
@@ -88,8 +71,8 @@ def _pairs(folder: Path, refuse: Refuse) -> tuple[set[str], set[str]]:
         ) from error
     for entry in entries:
         path, name = folder / entry.name, entry.name
-        if name.startswith(".") and not name.endswith((".sql", ".py")):
-            continue  # .gitkeep, .DS_Store and an editor's swap files: yoyo does not see them either
+        if is_hidden(name):
+            continue
         if not entry.is_file(follow_symlinks=False):
             kind = "a link" if entry.is_symlink() else "a folder" if entry.is_dir() else "not a regular file"
             refuse(refusal(path, "UNEXPECTED_FILE", f"{kind} among the migrations", "Move it out of this folder."))
@@ -191,6 +174,7 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
                 raise refusal(path, "UNEXPECTED_FILE", "not a regular file", "Move it out of this folder.")
             if os.fstat(descriptor).st_mode & stat.S_IWOTH:
                 raise refusal(path, "WORLD_WRITABLE", "can be changed by everybody on this machine", "chmod o-w it.")
+            seen = settled_stat(os.fstat(descriptor), time.time())
             data = file.read()
     except OSError as error:
         raise refusal(path, "UNREADABLE_FILE", f"cannot be read: {error.strerror}", "Check its permissions.") from error
@@ -220,7 +204,7 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
         ) from error
     if not has_statement(text, dialect):
         raise refusal(path, "EMPTY_FILE", "has no statement", "Write one, or remove the pair.")
-    return Script(path, text)
+    return Script(path, text, seen)
 
 
 def _refuse_several_statements(script: Script, dialect: Dialect, refuse: Refuse) -> None:

@@ -5,15 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
 
-from runner.domain.migration import Migration, version_key
+from runner.domain.migration import version_key
 from runner.errors import FolderError
 from runner.sources.refusal import Refuse, refusal, stop
 
 _LEADING_NUMBER = re.compile(r"\d+")
 
 
-def check_order(migrations: Sequence[Migration], known: Collection[str], refuse: Refuse = stop) -> None:
+class Ordered(Protocol):
+    """A migration, as far as its place among the others goes."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def version(self) -> str | None: ...
+    @property
+    def revision(self) -> str | None: ...
+    @property
+    def depends(self) -> tuple[str, ...]: ...
+    @property
+    def path(self) -> Path: ...
+
+
+def check_order(migrations: Sequence[Ordered], known: Collection[str], refuse: Refuse = stop) -> None:
     """Ids must exist (be ``known``), sort as they depend, and sort as their numbers do."""
     for migration in migrations:
         for needed in migration.depends:
@@ -33,7 +50,7 @@ def check_order(migrations: Sequence[Migration], known: Collection[str], refuse:
     for migration, needed in late if not cycle else ():
         refuse(
             refusal(
-                migration.apply.path,
+                migration.path,
                 "BAD_ORDER",
                 f"depends on '{needed}', which sorts after it",
                 "Rename one of them: the names in order are the order in which they run.",
@@ -46,7 +63,7 @@ def check_order(migrations: Sequence[Migration], known: Collection[str], refuse:
         if after < before:
             refuse(
                 refusal(
-                    migration.apply.path,
+                    migration.path,
                     "BAD_ORDER",
                     f"sorts after {before}, by name but not by number",
                     "Give the numbers one width, with leading zeros: 002 and 010, not 2 and 10.",
@@ -54,7 +71,7 @@ def check_order(migrations: Sequence[Migration], known: Collection[str], refuse:
             )
 
 
-def _cycle(migrations: Iterable[Migration]) -> FolderError | None:
+def _cycle(migrations: Iterable[Ordered]) -> FolderError | None:
     from graphlib import CycleError, TopologicalSorter
 
     graph = {migration.id: migration.depends for migration in migrations}
@@ -62,7 +79,7 @@ def _cycle(migrations: Iterable[Migration]) -> FolderError | None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         cycle: list[str] = error.args[1]
-        path = next(migration.apply.path for migration in migrations if migration.id == cycle[0])
+        path = next(migration.path for migration in migrations if migration.id == cycle[0])
         return refusal(
             path,
             "DEPENDENCY_CYCLE",
@@ -72,17 +89,17 @@ def _cycle(migrations: Iterable[Migration]) -> FolderError | None:
     return None
 
 
-def check_unique(migrations: Sequence[Migration], refuse: Refuse = stop) -> None:
+def check_unique(migrations: Sequence[Ordered], refuse: Refuse = stop) -> None:
     """Versions and revisions name one migration each, and versions grow."""
     revisions: dict[str, str] = {}
-    newest: Migration | None = None
+    newest: Ordered | None = None
     for migration in migrations:
         if migration.revision:
             twin = revisions.setdefault(migration.revision, migration.id)
             if twin != migration.id:
                 refuse(
                     refusal(
-                        migration.apply.path,
+                        migration.path,
                         "DUPLICATE_REVISION",
                         f"has the revision '{migration.revision}' of {twin}",
                         "Give each migration a revision of its own.",
@@ -94,7 +111,7 @@ def check_unique(migrations: Sequence[Migration], refuse: Refuse = stop) -> None
             if version_key(newest.version) == version_key(migration.version):
                 refuse(
                     refusal(
-                        migration.apply.path,
+                        migration.path,
                         "DUPLICATE_VERSION",
                         f"has the version {migration.version} of {newest.id}",
                         "Give each migration a version of its own.",
@@ -103,7 +120,7 @@ def check_unique(migrations: Sequence[Migration], refuse: Refuse = stop) -> None
             if version_key(newest.version) > version_key(migration.version):
                 refuse(
                     refusal(
-                        migration.apply.path,
+                        migration.path,
                         "BAD_ORDER",
                         f"has version {migration.version}, but comes after {newest.version} of {newest.id}",
                         "Versions grow in the order of the names.",
@@ -112,13 +129,13 @@ def check_unique(migrations: Sequence[Migration], refuse: Refuse = stop) -> None
         newest = migration
 
 
-def _depends(migration: Migration, code: str, problem: str) -> FolderError:
+def _depends(migration: Ordered, code: str, problem: str) -> FolderError:
     line = next(
         (
             number
-            for number, line in enumerate(migration.apply.text.splitlines(), 1)
+            for number, line in enumerate(migration.path.read_text("utf-8").splitlines(), 1)
             if re.match(r"\s*--\s*depends\s*:", line)
         ),
         None,
     )
-    return refusal(migration.apply.path, code, problem, "Correct its '-- depends:' line.", line)
+    return refusal(migration.path, code, problem, "Correct its '-- depends:' line.", line)
