@@ -6,9 +6,13 @@ somebody else's database.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE = "yoyo.ini"
 SECTION = "maxwell-db"
@@ -44,6 +48,7 @@ KEYS = frozenset(
         "pg-bin",
         "protected",
         "quiet",
+        "read-files",
         "rehearse",
         "rows",
         "sample",
@@ -64,10 +69,12 @@ def read_settings(given: str | None) -> dict[str, str]:
 
     UsageError names the file, and what is wrong with it.
     """
+    if given is None and not os.path.isfile(FILE):
+        return {}
+    from pathlib import Path
+
     path = Path(given or FILE)
     if not path.is_file():
-        if given is None:
-            return {}
         raise UsageError(
             f"no such configuration file: {path}", code="NO_SUCH_CONFIG", hint="Correct --config, or leave it out."
         )

@@ -5,10 +5,11 @@ The ``code`` of an error is stable; scripts may rely on it. The exit codes are t
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.catalog import Difference
     from runner.domain.deploy import DeployReport
     from runner.domain.outcome import Outcome

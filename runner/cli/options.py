@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -60,6 +59,15 @@ def common_options(function: Decorated, *, without: str = "") -> Decorated:
                 f"--{name}", *short, expose_value=False, is_eager=True, callback=store, default=None, **settings
             )(function)
     return function
+
+
+class PathType(click.Path):
+    """A path, which the function gets as a ``pathlib.Path``; that is imported when there is one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from pathlib import Path
+
+        return Path(str(super().convert(value, param, ctx)))
 
 
 class Command(click.Command):
@@ -153,7 +161,7 @@ def command(name: str, *, without: str = "") -> Callable[[Callable[..., int]], c
 checks_option = option(
     "--checks",
     multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=PathType(exists=True, file_okay=False),
     metavar="DIR",
     help="A folder with checks of your own; may be given several times.",
 )
@@ -188,13 +196,13 @@ statement_timeout_option = option(
 no_verify_option = option("--no-verify", is_flag=True, help="Run no checks.")
 backup_dir_option = option(
     "--backup-dir",
-    type=click.Path(path_type=Path),
+    type=PathType(),
     metavar="DIR",
     help="The folder of the backups: backups beside the SQLite file, in this folder for PostgreSQL, unless told.",
 )
 pg_bin_option = option(
     "--pg-bin",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=PathType(exists=True, file_okay=False),
     metavar="DIR",
     help="PostgreSQL: the folder with pg_dump and pg_restore, instead of looking for them.",
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,8 @@ from runner.domain.url import DatabaseUrl, parse_url
 from runner.errors import MaxwellError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.operations.project import Project
 
 DEFAULT_DATABASE = "sqlite:///maxwell.db"
@@ -137,12 +138,21 @@ class Session:
     @property
     def sql(self) -> Path:
         """The folder of the migrations."""
+        from pathlib import Path
+
+        return Path(self.sql_name)
+
+    @property
+    def sql_name(self) -> str:
+        """The same by its name, for who does not need a Path for anything else."""
         given = self._value("sql")
-        return Path(str(given)) if given else _default_sql()
+        return str(given) if given else _default_sql()
 
     @property
     def own_sql(self) -> Path:
         """The folder of the user's own migrations: never the one that the package carries."""
+        from pathlib import Path
+
         given = self._value("sql")
         return Path(str(given)) if given else Path("sql")
 
@@ -200,16 +210,15 @@ class Session:
         return json.dumps(head | data, indent=2, ensure_ascii=False)
 
 
-def _default_sql() -> Path:
+def _default_sql() -> str:
     """``sql`` in the working folder; else Maxwell's own, which the package carries."""
-    here = Path("sql")
-    if here.is_dir():
-        return here
+    if os.path.isdir("sql"):
+        return "sql"
     import runner
 
-    package = Path(runner.__file__).parent
-    carried = package / "maxwell"
-    return carried if carried.is_dir() else package.parent / "sql"
+    package = os.path.dirname(str(runner.__file__))
+    carried = os.path.join(package, "maxwell")
+    return carried if os.path.isdir(carried) else os.path.join(os.path.dirname(package), "sql")
 
 
 def _without_passwords(text: str) -> str:

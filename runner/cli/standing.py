@@ -24,7 +24,7 @@ def status(session: Session, exit_code: bool, read_files: bool) -> int:
     from runner.operations.status import status as read_status
 
     session.read_json_setting()
-    standing = read_status(session.url, session.sql, read_files=read_files)
+    standing = read_status(session.url, session.sql_name, read_files=read_files)
     code = 0
     if exit_code:
         if standing.in_state(State.UNFINISHED):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from runner.domain import sql
-from runner.domain.migration import Script
-from runner.domain.url import DatabaseUrl
 from runner.errors import ConnectionFailed, MaxwellError, MigrationFailed, UsageError
 from runner.identity import user_and_host
+
+if TYPE_CHECKING:
+    from runner.domain.migration import Script
+    from runner.domain.url import DatabaseUrl
 
 OLDEST = 130000
 CONNECT_SECONDS = 10  # unless the URL or the environment says otherwise
@@ -90,6 +91,8 @@ def locate(connection: Any, script: Script, failure: MigrationFailed) -> None:
     The statements are run again one by one in a transaction that is rolled back, until one fails the same way. What
     took long, or failed by a lock, a timeout or a lost connection, is not repeated.
     """
+    from runner.domain import sql  # the scanner is needed where something failed
+
     found = list(sql.postgres_statements(script.text))
     if len(found) == 1:
         failure.line, failure.statement = sql.line_of(script.text, found[0].start), found[0].text
@@ -116,6 +119,8 @@ def locate(connection: Any, script: Script, failure: MigrationFailed) -> None:
 
 
 def _place(failure: MigrationFailed, script: Script, offset: int) -> None:
+    from runner.domain import sql
+
     failure.line = sql.line_of(script.text, offset)
     for statement in sql.postgres_statements(script.text):
         if statement.start <= offset < statement.start + len(statement.text):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from pathlib import Path
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
-from runner.domain.url import DatabaseUrl
 from runner.errors import ConnectionFailed, MaxwellError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.domain.url import DatabaseUrl
 
 OLDEST = (3, 35, 0)  # DROP COLUMN and RETURNING
 BUSY_SECONDS = 30.0  # how long another program's write is waited for
@@ -18,24 +21,23 @@ _MAGIC = b"SQLite format 3\0"
 
 def connect(url: DatabaseUrl, *, create: bool, read_only: bool) -> sqlite3.Connection:
     """Open the file with foreign keys off, no shared cache and no implicit transactions."""
-    path = url.path
-    assert path is not None
+    assert url.file is not None
     if sqlite3.sqlite_version_info < OLDEST:
         raise UsageError(
             f"this Python has SQLite {sqlite3.sqlite_version}; 3.35 is the oldest that will do",
             code="SQLITE_TOO_OLD",
             hint="Use a newer Python, or one built with a newer SQLite.",
         )
-    check_path(path, create=create)
-    if not read_only and path.exists() and not os.access(path, os.W_OK):
-        raise _read_only(path, "it may only be read")
+    check_path(url.file, create=create)
+    if not read_only and os.path.exists(url.file) and not os.access(url.file, os.W_OK):
+        raise _read_only(url.file, "it may only be read")
     # Read-only, a file that has a write-ahead log and is not in use would be left with the log that reading makes.
-    tidy = read_only and _has_idle_log(path)
+    tidy = read_only and _has_idle_log(url.file)
     mode = "ro" if read_only and not tidy else "rwc" if create else "rw"
     connection = None
     try:
         connection = sqlite3.connect(
-            f"file:{quote(str(path.absolute()))}?mode={mode}",
+            f"file:{_quoted(os.path.join(os.getcwd(), url.file))}?mode={mode}",
             uri=True,
             isolation_level=None,
             timeout=BUSY_SECONDS,
@@ -52,11 +54,11 @@ def connect(url: DatabaseUrl, *, create: bool, read_only: bool) -> sqlite3.Conne
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
-        raise translate(error, path) from error
+        raise translate(error, url.file) from error
     return connection
 
 
-def translate(error: sqlite3.Error, path: Path) -> MaxwellError:
+def translate(error: sqlite3.Error, path: str | Path) -> MaxwellError:
     """An error that is not a statement's fault, with its true cause."""
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_NOTADB"):
@@ -82,44 +84,54 @@ def translate(error: sqlite3.Error, path: Path) -> MaxwellError:
     return ConnectionFailed(f"{path}: {error}", code="DATABASE_ERROR", hint="Check the file and its folder.")
 
 
-def _read_only(path: Path, reason: object) -> ConnectionFailed:
+def _read_only(path: str | Path, reason: object) -> ConnectionFailed:
     return ConnectionFailed(
         f"{path} cannot be written: {reason}", code="READ_ONLY", hint="Check the permissions of file and folder."
     )
 
 
-def _not_a_database(path: Path) -> ConnectionFailed:
+def _not_a_database(path: str | Path) -> ConnectionFailed:
     return ConnectionFailed(
         f"{path} is not a SQLite database", code="NOT_A_DATABASE", hint="Name another file with --database."
     )
 
 
-def _has_idle_log(path: Path) -> bool:
-    return _header(path)[18:] == b"\2\2" and not Path(f"{path.resolve()}-wal").exists()
+def _has_idle_log(path: str | Path) -> bool:
+    return _header(path)[18:] == b"\2\2" and not os.path.exists(f"{os.path.realpath(path)}-wal")
 
 
-def _header(path: Path) -> bytes:
+def _quoted(file: str) -> str:
+    """A file's name in a URI."""
+    if file.isascii() and file.replace("/", "").replace("_", "").replace(".", "").replace("-", "").isalnum():
+        return file
+    from urllib.parse import quote
+
+    return quote(file)
+
+
+def _header(path: str | Path) -> bytes:
     """The first bytes of a database; none of an empty file."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         return file.read(20)
 
 
-def check_path(path: Path, *, create: bool) -> None:
+def check_path(path: str | Path, *, create: bool) -> None:
     """See that the file can be opened, or made: UsageError or ConnectionFailed."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UsageError(f"{path} is a folder", code="NOT_A_DATABASE", hint="Name a file: sqlite:///FILE.")
-    if not path.parent.is_dir():
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
         raise UsageError(
-            f"the folder {path.parent} of the database is not there", code="NO_SUCH_FOLDER", hint="Make it first."
+            f"the folder {folder} of the database is not there", code="NO_SUCH_FOLDER", hint="Make it first."
         )
-    if not path.exists() and not create:
+    if not os.path.exists(path) and not create:
         raise UsageError(
             f"the database {path} is not there",
             code="NO_SUCH_DATABASE",
             hint="Check its name, or make it with 'maxwell-db apply'.",
         )
-    if path.exists() and not os.access(path, os.R_OK):
+    if os.path.exists(path) and not os.access(path, os.R_OK):
         raise ConnectionFailed(f"{path} cannot be read", code="PERMISSION_DENIED", hint="Check its permissions.")
     # SQLite would take a file of a few bytes for an empty database, and overwrite it.
-    if path.is_file() and not (_header(path) or _MAGIC).startswith(_MAGIC):
+    if os.path.isfile(path) and not (_header(path) or _MAGIC).startswith(_MAGIC):
         raise _not_a_database(path)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
 
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.domain.migration import Dialect
 
+#: What stands in a URL as it is, besides letters and digits.
+_AS_IT_IS = str.maketrans("", "", "/ _.-~")
 _HINT = "Write sqlite:///FILE, sqlite:////ABSOLUTE/FILE or postgresql://USER@HOST/DATABASE."
 
 
@@ -23,7 +25,16 @@ class DatabaseUrl:
     text: str = field(repr=False)
     shown: str
     name: str  # what a person calls it: the file's name, or the database's
-    path: Path | None = None  # the SQLite file
+    file: str | None = None  # the SQLite file
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file."""
+        if self.file is None:
+            return None
+        from pathlib import Path  # status does without it
+
+        return Path(self.file)
 
     def __str__(self) -> str:
         return self.shown
@@ -36,7 +47,7 @@ def parse_url(text: str) -> DatabaseUrl:
         # A path: what has an '@' or a ':' may be a URL whose scheme was forgotten, with a password in it.
         if not text or "@" in text or ":" in text or "\0" in text:
             raise _bad("it has no scheme")
-        return _sqlite(Path(text))
+        return _sqlite(text)
     match scheme.lower():
         case "sqlite":
             return _sqlite(_sqlite_path(rest))
@@ -46,26 +57,40 @@ def parse_url(text: str) -> DatabaseUrl:
             raise _bad("its scheme is neither sqlite nor postgresql")
 
 
-def _sqlite_path(rest: str) -> Path:
+def _sqlite_path(rest: str) -> str:
     if not rest.startswith("/") or rest == "/":
         raise _bad("a SQLite URL has three slashes and a file")
     if "?" in rest or "#" in rest:
         raise _bad("a SQLite URL takes no '?' and no '#'; in a file's name write them as %3F and %23")
-    try:
-        path = unquote(rest[1:], errors="strict")
-    except UnicodeDecodeError:
-        raise _bad("a file's name is UTF-8") from None
+    path = rest[1:]
+    if "%" in path:
+        from urllib.parse import unquote
+
+        try:
+            path = unquote(path, errors="strict")
+        except UnicodeDecodeError:
+            raise _bad("a file's name is UTF-8") from None
     if "\0" in path:
         raise _bad("a file's name has no NUL")
-    return Path(path)
+    return path
 
 
-def _sqlite(path: Path) -> DatabaseUrl:
-    shown = f"sqlite:///{quote(str(path), safe='/ ')}"
-    return DatabaseUrl("sqlite", shown, shown, path.name, path)
+def _sqlite(file: str) -> DatabaseUrl:
+    # In pathlib's form: without doubled slashes and single dots.
+    root = "//" if file.startswith("//") and not file.startswith("///") else "/" if file.startswith("/") else ""
+    file = root + "/".join(part for part in file.split("/") if part not in ("", ".")) or "."
+    quoted = file
+    if not (file.isascii() and file.translate(_AS_IT_IS).isalnum()):
+        from urllib.parse import quote
+
+        quoted = quote(file, safe="/ ")
+    shown = f"sqlite:///{quoted}"
+    return DatabaseUrl("sqlite", shown, shown, "" if file == "." else file.rpartition("/")[2], file)
 
 
 def _postgres(text: str) -> DatabaseUrl:
+    from urllib.parse import quote, unquote, urlsplit
+
     try:
         parts = urlsplit(text)
         port, user, host = parts.port, parts.username, parts.hostname
@@ -84,6 +109,8 @@ def _postgres(text: str) -> DatabaseUrl:
 
 def _masked(option: str) -> str:
     """One option of a URL's query, without its value if that is secret. Its name may be percent-encoded."""
+    from urllib.parse import unquote
+
     name, _, _ = option.partition("=")
     return f"{name}=***" if "password" in unquote(name).lower() else option
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import UsageError
@@ -17,6 +16,8 @@ from runner.sources.file_stat import stat_word
 from runner.sources.place import APPLY, ROLLBACK, is_hidden
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.domain.state import LedgerRow
 
 
@@ -37,14 +38,14 @@ class Unread(NamedTuple):
         return cls(row.id, row.version, row.revision, folder / f"{row.id}{APPLY}")
 
 
-def unread_files(folder: Path, rows: Mapping[str, LedgerRow], *, read: bool) -> tuple[set[str], bool]:
+def unread_files(folder: str, rows: Mapping[str, LedgerRow], *, read: bool) -> tuple[set[str], bool]:
     """The ids in ``rows`` whose two files are the very ones that were applied; and is there anything else?
 
     A file is, if its size, times and place are those that it had when it was read to be applied; or else if its
     SHA-256 is. With ``read`` only the SHA-256 counts. UsageError if the folder cannot be read.
     """
     try:
-        names = {name for name in os.listdir(folder) if not is_hidden(name)}  # noqa: PTH208 - no Path for each is wanted
+        names = {name for name in os.listdir(folder) if not is_hidden(name)}
         place = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise UsageError(
