@@ -1,34 +1,31 @@
-"""What a backup costs beside the bare parts it is made of, in one run: medians of interleaved pairs, as ratios.
+"""What a backup costs beside the bare parts it is made of.
 
 SQLite: ``maxwell-db backup`` beside the standard library's backup call and one read of the copy for its SHA-256.
 PostgreSQL: beside ``pg_dump -Fc``. Both sides are programs of their own; ours checks what it wrote, too. The data are
-manuscripts and scenes of Maxwell's schema. A speed of 1.0 is the bare one's; above that it is faster.
+manuscripts and scenes of Maxwell's schema.
 
-    python -m bench.backup [--megabytes 100] [--pairs 5] [--folder DIR] [--only sqlite]
+    python -m bench.backup [--size full]
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
-import resource
 import sqlite3
-import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
+from bench.alone import alone
+from bench.measure import Finding, Point, Results, Run, Size, in_turn, maxwell_db, run
 from runner.dialects.postgres_programs import find
-from tests.support.databases import drop_postgres_database, postgres_database, postgres_server
-from tests.support.tool import ROOT
+from tests.support.databases import drop_postgres_database, postgres_database
 
-TARGETS = {"sqlite": 0.8, "postgres": 0.9}
-MOST_MEMORY = 200  # megabytes
+NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
+MOST_SECONDS = {"sqlite": 1 / 0.8, "postgres": 1 / 0.9}  # beside the bare parts
+MOST_MEGABYTES = 200.0
 
 _BARE_SQLITE = """
 import hashlib, sqlite3, sys
@@ -43,106 +40,81 @@ print(digest.hexdigest())
 """
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--megabytes", type=int, default=100, help="the size of the database")
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--folder", type=Path, help="where to work; it needs five times the size")
-    parser.add_argument("--only", choices=["sqlite", "postgres"])
-    options = parser.parse_args()
-    print(f"{'':10} {'size':>8} {'bare':>9} {'ours':>9} {'speed':>7} {'target':>7} {'memory':>9}")
-    good = True
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        if options.only != "postgres":
-            good &= bench_sqlite(Path(folder), options.megabytes, options.pairs)
-        if options.only != "sqlite":
-            with server() as url:
-                good &= bench_postgres(Path(folder), url, options.megabytes, options.pairs)
-    return 0 if good else 1
+def measure(size: Size, folder: Path, url: str) -> Results:
+    """Backups of 100 MB; in the large size of 30 MB and of 1 GB too."""
+    results = Results()
+    for megabytes in (100,) if size == "small" else (30, 100, 1000):
+        pairs = 3 if megabytes < 1000 else 1
+        database = folder / f"maxwell-{megabytes}.db"
+        fill_sqlite(database, megabytes)
+        _compare(results, "sqlite", _size(database), pairs, *_on_sqlite(folder, database))
+        database.unlink()
+        made = postgres_database(url, f"backup_{os.getpid()}_{megabytes}")
+        try:
+            fill_postgres(made.url, megabytes)
+            held = made.value("SELECT pg_database_size(current_database())")
+            _compare(results, "postgres", held / 1e6, pairs, *_on_postgres(folder, made.url))
+        finally:
+            drop_postgres_database(url, made)
+    return results
 
 
-def bench_sqlite(folder: Path, megabytes: int, pairs: int) -> bool:
-    database = folder / "maxwell.db"
-    fill_sqlite(database, megabytes)
-
-    def bare() -> list[str]:
-        return [sys.executable, "-c", _BARE_SQLITE, str(database), str(folder / "bare.db")]
-
-    def ours() -> list[str]:
-        return maxwell_db(f"sqlite:///{database}", "backup", str(folder / "ours.sqlite"))
-
-    return report("sqlite", database.stat().st_size, folder, pairs, bare, ours)
+Sides = tuple[Callable[[], Run], Callable[[], Run]]  # the bare parts, and ours
 
 
-def bench_postgres(folder: Path, url: str, megabytes: int, pairs: int) -> bool:
+def _compare(
+    results: Results, dialect: str, megabytes: float, pairs: int, bare: Callable[[], Run], ours: Callable[[], Run]
+) -> None:
+    runs = in_turn({"bare": bare, "ours": ours}, pairs)
+    work = f"{NAMES[dialect]}: backup of {megabytes:,.0f} MB"
+    peer = "copy and read" if dialect == "sqlite" else "pg_dump -Fc"
+    # Of a small one on PostgreSQL, Python's own start is a tenth.
+    limit = MOST_SECONDS[dialect] if dialect == "sqlite" or megabytes > 300 else None
+    results.findings += [
+        Finding("backup", work, peer, runs["ours"].seconds, runs["bare"].seconds, limit),
+        Finding("memory", work, f"{MOST_MEGABYTES:.0f} MB", runs["ours"].megabytes, MOST_MEGABYTES, 1.0, unit="MB"),
+    ]
+    results.points.append(Point(f"backup, {NAMES[dialect]}", megabytes, runs["ours"].seconds, "MB"))
+
+
+def _on_sqlite(folder: Path, database: Path) -> Sides:
+    def bare() -> Run:
+        _clear(folder, "bare")
+        return run([sys.executable, "-c", _BARE_SQLITE, str(database), str(folder / "bare.db")])
+
+    def ours() -> Run:
+        _clear(folder, "ours")
+        return run(maxwell_db("--database", f"sqlite:///{database}", "backup", str(folder / "ours.sqlite")))
+
+    return bare, ours
+
+
+def _on_postgres(folder: Path, url: str) -> Sides:
     import psycopg2
 
     with closing(psycopg2.connect(url)) as connection:
-        version = connection.server_version
-    pg_dump = find("pg_dump", version)
-    fill_postgres(url, megabytes)
-    with closing(psycopg2.connect(url)) as connection, closing(connection.cursor()) as cursor:
-        cursor.execute("SELECT pg_database_size(current_database())")
-        size = cursor.fetchone()[0]
+        pg_dump = find("pg_dump", connection.server_version)
 
-    def bare() -> list[str]:
-        return [str(pg_dump.path), "--format=custom", f"--file={folder / 'bare.dump'}", f"--dbname={url}"]
+    def bare() -> Run:
+        _clear(folder, "bare")
+        return run([str(pg_dump.path), "--format=custom", f"--file={folder / 'bare.dump'}", f"--dbname={url}"])
 
-    def ours() -> list[str]:
-        return maxwell_db(url, "backup", str(folder / "ours.dump"), "--pg-bin", str(pg_dump.path.parent))
+    def ours() -> Run:
+        _clear(folder, "ours")
+        options = ("--pg-bin", str(pg_dump.path.parent))
+        return run(maxwell_db("--database", url, "backup", str(folder / "ours.dump"), *options))
 
-    return report("postgres", size, folder, pairs, bare, ours)
+    return bare, ours
 
 
-def report(
-    dialect: str, size: int, folder: Path, pairs: int, bare: Callable[[], list[str]], ours: Callable[[], list[str]]
-) -> bool:
-    """Run both in turn, print the line, and say whether the targets are met."""
-    times: dict[str, list[float]] = {"bare": [], "ours": []}
-    memory = 0.0
-    for number in range(pairs + 1):  # the first pair warms the caches
-        for name, command in (("bare", bare()), ("ours", ours())):
-            for old in folder.glob(f"{name}.*"):
-                old.unlink()
-            os.sync()  # what the one before left to write is not this one's
-            took, peak = timed(command)
-            if number:
-                times[name].append(took)
-                memory = max(memory, peak) if name == "ours" else memory
-    before, after = (statistics.median(times[name]) for name in ("bare", "ours"))
-    speed = before / after
-    met = speed >= TARGETS[dialect] and memory <= MOST_MEMORY
-    print(
-        f"{dialect:10} {size / 1e6:6.0f}MB {before:8.2f}s {after:8.2f}s {speed:7.2f} {TARGETS[dialect]:7.2f}"
-        f" {memory:6.0f} MB{'' if met else '   NOT MET'}",
-        flush=True,
-    )
-    return met
+def _size(file: Path) -> float:
+    return file.stat().st_size / 1e6
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """Seconds, and the peak memory in megabytes of the program and its children."""
-    reader, writer = os.pipe()
-    started = time.perf_counter()
-    child = os.fork()
-    if child == 0:
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, cwd=tempfile.gettempdir())
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        os.write(writer, f"{done.returncode} {peak}".encode())
-        os._exit(0)
-    code, peak = os.read(reader, 100).decode().split()
-    took = time.perf_counter() - started
-    os.waitpid(child, 0)
-    os.close(reader)
-    os.close(writer)
-    if code != "0":
-        raise SystemExit(f"{' '.join(command)} failed")
-    return took, int(peak) / 1024
-
-
-def maxwell_db(url: str, *arguments: str) -> list[str]:
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from runner.cli import program; program()"
-    return [sys.executable, "-c", program, "--database", url, "--sql", str(ROOT / "sql"), "--quiet", *arguments]
+def _clear(folder: Path, name: str) -> None:
+    for old in folder.glob(f"{name}.*"):
+        old.unlink()
+    os.sync()  # what the one before left to write is not this one's
 
 
 def scenes(megabytes: int) -> Iterator[tuple[str, int, str]]:
@@ -154,7 +126,7 @@ def scenes(megabytes: int) -> Iterator[tuple[str, int, str]]:
 
 
 def fill_sqlite(database: Path, megabytes: int) -> None:
-    subprocess.run(maxwell_db(f"sqlite:///{database}", "apply", "1.0.1"), check=True, capture_output=True)
+    _apply(f"sqlite:///{database}")
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN")
@@ -171,7 +143,7 @@ def fill_postgres(url: str, megabytes: int) -> None:
     import psycopg2
     from psycopg2.extras import execute_values
 
-    subprocess.run(maxwell_db(url, "apply", "1.0.1"), check=True, capture_output=True)
+    _apply(url)
     with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO manuscripts (id, title) VALUES ('m', 'The long one')")
         execute_values(
@@ -182,16 +154,9 @@ def fill_postgres(url: str, megabytes: int) -> None:
         )
 
 
-@contextmanager
-def server() -> Iterator[str]:
-    """The URL of a new database."""
-    with postgres_server() as admin_url:
-        database = postgres_database(admin_url, f"maxwell_bench_{os.getpid()}")
-        try:
-            yield database.url
-        finally:
-            drop_postgres_database(admin_url, database)
+def _apply(url: str) -> None:
+    subprocess.run(maxwell_db("--database", url, "--quiet", "apply", "1.0.1"), check=True, capture_output=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    alone(measure, __doc__)
