@@ -84,9 +84,7 @@ class _Applied:
         else:
             url = f"sqlite:///{self._folder / name}.db"
         time.sleep(SETTLED_SECONDS)  # nobody looks at a file's times that has just been written
-        command = maxwell_db("--database", url, "--sql", str(self._files), "--quiet", "apply", "1.3.0", "--no-verify")
-        if self._files.parent != MAXWELL:
-            command.remove("1.3.0")
+        command = maxwell_db("--database", url, "--sql", str(self._files), "--quiet", "apply", "--no-verify")
         subprocess.run(command, check=True, capture_output=True)
         return url
 
