@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -53,6 +53,7 @@ class ForeignKey:
     number: int | None = None  # SQLite's number of the key within its table
     match_full: bool = False
     collations: tuple[str | None, ...] = ()  # PostgreSQL: to compare with, where child and parent differ
+    same_form: bool = False  # SQLite: what is equal is the same value byte for byte, so that sorted lists can be merged
     problem: str | None = None
 
 
@@ -65,6 +66,9 @@ class Catalog:
     tables: tuple[Table, ...]
     foreign_keys: tuple[ForeignKey, ...]
     relations: Mapping[str, frozenset[str]]  # tables and views, bookkeeping too, with their columns
+    rows: Mapping[str, int] = field(default_factory=dict)  # SQLite: about how many, by table; only where there are many
+    checked: frozenset[str] = frozenset()  # SQLite: the tables with CHECK constraints
+    bytes: int | None = None  # SQLite: the size of the file
 
     @cached_property
     def by_name(self) -> dict[str, Table]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from verify.catalog import Catalog, ForeignKey, Table, is_ignored
@@ -14,7 +15,7 @@ from verify.reader import Reader
 _TABLES = "m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
 
 _COLUMNS = f"""
-SELECT m.name, i.name, i.pk FROM main.sqlite_master AS m JOIN pragma_table_xinfo(m.name, 'main') AS i
+SELECT m.name, i.name, i.pk, i.type, i.hidden FROM main.sqlite_master AS m JOIN pragma_table_xinfo(m.name, 'main') AS i
 WHERE {_TABLES} ORDER BY m.name, i.cid
 """
 
@@ -29,10 +30,17 @@ WHERE {_TABLES} ORDER BY m.name, f.id, f.seq
 """
 
 _UNIQUE = f"""
-SELECT m.name, l.name, i.name FROM main.sqlite_master AS m
-JOIN pragma_index_list(m.name, 'main') AS l JOIN pragma_index_info(l.name, 'main') AS i
-WHERE {_TABLES} AND l."unique" AND NOT l.partial
+SELECT m.name, l.name, i.name, i.coll FROM main.sqlite_master AS m
+JOIN pragma_index_list(m.name, 'main') AS l JOIN pragma_index_xinfo(l.name, 'main') AS i
+WHERE {_TABLES} AND l."unique" AND NOT l.partial AND i.key
 """
+
+_CHECKED = f"SELECT m.name FROM main.sqlite_master AS m WHERE {_TABLES} AND m.sql LIKE '%check%'"
+
+_BYTES = "SELECT page_count * page_size FROM pragma_page_count('main'), pragma_page_size('main')"
+
+# From this size on it pays to know how large each table is, and to share the work.
+LARGE_BYTES = 32 * 1024 * 1024
 
 _ADDRESSES = ("rowid", "_rowid_", "oid")
 
@@ -41,8 +49,11 @@ def read_catalog(reader: Reader, ignore: Collection[str]) -> Catalog:
     """The tables, keys and foreign keys of the main database, tables named by ``ignore`` left out."""
     columns: dict[str, list[str]] = defaultdict(list)
     keys: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for table, column, place in reader.query(_COLUMNS):
+    types: dict[str, dict[str, str]] = defaultdict(dict)
+    for table, column, place, declared, hidden in reader.query(_COLUMNS):
         columns[table].append(column)
+        if not hidden:  # what is generated need not have the form that its type says
+            types[table][column.lower()] = _affinity(declared)
         if place:
             keys[table].append((place, column))
     relations = {name: frozenset(names) for name, names in columns.items()} | _views(reader)
@@ -58,7 +69,35 @@ def read_catalog(reader: Reader, ignore: Collection[str]) -> Catalog:
         if address and name in perhaps and not _answers(reader, name, address):
             address = None
         tables.append(Table(name, "main", "sqlite", tuple(names), key, address))
-    return Catalog("sqlite", "main", tuple(tables), _foreign_keys(reader, tables, relations), relations)
+    ((size,),) = reader.query(_BYTES)
+    return Catalog(
+        "sqlite",
+        "main",
+        tuple(tables),
+        _foreign_keys(reader, tables, relations, types),
+        relations,
+        rows=_rows(reader, tables) if size >= LARGE_BYTES else {},
+        checked=frozenset(name for (name,) in reader.query(_CHECKED)),
+        bytes=size,
+    )
+
+
+def _rows(reader: Reader, tables: Collection[Table]) -> dict[str, int]:
+    """About how many rows each table has, in no time: its highest rowid. A table that has none is left out."""
+    rows = {}
+    for table in tables:
+        if table.address is not None:
+            with suppress(reader.errors):  # a damaged file
+                ((rows[table.name],),) = reader.query(f"SELECT coalesce(max({table.address}), 0) FROM {table.sql}")
+    return rows
+
+
+def _affinity(declared: str) -> str:
+    """The affinity of a column of that type where all its values have one form in it: TEXT, INTEGER; else nothing."""
+    folded = declared.upper()
+    if "INT" in folded:
+        return "INTEGER"
+    return "TEXT" if any(word in folded for word in ("CHAR", "CLOB", "TEXT")) else ""
 
 
 def _views(reader: Reader) -> dict[str, frozenset[str]]:
@@ -99,12 +138,17 @@ def _answers(reader: Reader, name: str, address: str) -> bool:
     return True
 
 
-def _foreign_keys(reader: Reader, tables: Collection[Table], relations: Collection[str]) -> tuple[ForeignKey, ...]:
+def _foreign_keys(
+    reader: Reader, tables: Collection[Table], relations: Collection[str], types: Mapping[str, Mapping[str, str]]
+) -> tuple[ForeignKey, ...]:
     by_name = {table.name.lower(): table for table in tables}
     views = {name.lower() for name in relations} - set(by_name)
     unique: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for table, index, column in reader.query(_UNIQUE):
+    folding: dict[str, set[str]] = defaultdict(set)
+    for table, index, column, collation in reader.query(_UNIQUE):
         unique[table][index].add((column or "").lower())  # an expression has no name and matches nothing
+        if collation.upper() != "BINARY":
+            folding[table].add((column or "").lower())
     grouped: dict[tuple[str, int], list[tuple[str, str, str | None]]] = defaultdict(list)
     for child, number, parent, column, parent_column in reader.query(_FOREIGN_KEYS):
         if child.lower() in by_name:
@@ -123,8 +167,22 @@ def _foreign_keys(reader: Reader, tables: Collection[Table], relations: Collecti
             # REFERENCES parent, without columns, means the parent's primary key.
             named = named or parent.key
             problem = _mismatch(parent, columns, named, unique[parent.name])
+        same_form = parent is not None and all(
+            types[child].get(column.lower(), "") == types[parent.name].get(name.lower()) != ""
+            and name.lower() not in folding[parent.name]
+            for column, name in zip(columns, named, strict=False)
+        )
         keys.append(
-            ForeignKey(child, columns, parent.name if parent else parent_name, named, "main", number, problem=problem)
+            ForeignKey(
+                child,
+                columns,
+                parent.name if parent else parent_name,
+                named,
+                "main",
+                number,
+                same_form=same_form,
+                problem=problem,
+            )
         )
     return _as_sqlite_sees_them(reader, keys)
 

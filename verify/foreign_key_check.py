@@ -23,20 +23,28 @@ def foreign_key_check_sql(keys: Collection[ForeignKey], only: Collection[tuple[s
     )
 
 
+def count_by_key(reader: Reader, table: str) -> dict[tuple[str, int], int]:
+    """How many rows of a table the pragma finds, by (table, number of the key)."""
+    rows = reader.query(
+        f"SELECT f.fkid, count(*) FROM pragma_foreign_key_check({quote_literal(table)}, 'main') AS f GROUP BY 1"
+    )
+    return {(table, number): count for number, count in rows}
+
+
 def compare_with_pragma(
-    reader: Reader, results: Mapping[str, CheckResult], keys: Mapping[str, ForeignKey], take: Take
+    reader: Reader,
+    results: Mapping[str, CheckResult],
+    keys: Mapping[str, ForeignKey],
+    counted: Mapping[tuple[str, int], int],
+    take: Take,
 ) -> None:
     """Hand to ``take`` the rows of each foreign key on which the pragma and its orphan check disagree.
 
-    A key whose orphan check has not run (``only`` left it out) is reported whole: nothing else reports it.
+    ``counted`` is what the pragma finds by key. A key whose orphan check has not run (``only`` left it out) is reported
+    whole: nothing else reports it.
     """
-    where = _where(keys.values())
-    counted = {
-        (child, number): rows
-        for child, number, rows in reader.query(f'SELECT f."table", f.fkid, count(*)\n{where}\nGROUP BY 1, 2')
-    }
     unexplained = set(counted)
-    checked = _checked_tables(keys.values())
+    checked = checked_tables(keys.values())
     for name, key in keys.items():
         result = results.get(name)
         if result is None or result.status == "skipped" or key.child not in checked or key.number is None:
@@ -52,13 +60,13 @@ def compare_with_pragma(
 
 
 def _where(keys: Collection[ForeignKey]) -> str:
-    tables = ", ".join(quote_literal(child) for child in sorted(_checked_tables(keys)))
+    tables = ", ".join(quote_literal(child) for child in sorted(checked_tables(keys)))
     return (
         "FROM main.sqlite_master AS m JOIN pragma_foreign_key_check(m.name, 'main') AS f\n"
         f"WHERE m.type = 'table' AND m.name IN ({tables})"
     )
 
 
-def _checked_tables(keys: Collection[ForeignKey]) -> set[str]:
+def checked_tables(keys: Collection[ForeignKey]) -> set[str]:
     """Where the pragma can be run: a mismatched key of a table ends it with an error (the key's own check tells)."""
     return {key.child for key in keys} - {key.child for key in keys if key.problem}

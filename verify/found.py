@@ -31,6 +31,10 @@ class Found:
         if len(kept) < self._limit:
             kept.append(violation)
 
+    @property
+    def any(self) -> bool:
+        return bool(self._fingerprints)
+
     def result(self, check: Check, duration_ms: float) -> CheckResult:
         return CheckResult(
             check.name,

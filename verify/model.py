@@ -102,10 +102,15 @@ class VerifyReport:
 
     checks: tuple[CheckResult, ...]
     counts: Mapping[str, int]
+    #: The checks that a budget left out, or cut off; None: there was no budget, so there are none.
+    not_run: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """``{"checks": [...], "counts": {...}}``, ready for JSON."""
-        return {"checks": [result.as_dict() for result in self.checks], "counts": dict(self.counts)}
+        """``{"checks": [...], "counts": {...}}``, ready for JSON; with a budget ``complete`` and ``not_run`` too."""
+        answer: dict[str, Any] = {"checks": [result.as_dict() for result in self.checks], "counts": dict(self.counts)}
+        if self.not_run is not None:
+            answer |= {"complete": not self.not_run, "not_run": self.not_run}
+        return answer
 
     def failed(self, severity: Severity = "error") -> tuple[CheckResult, ...]:
         """The results with violations, of this severity or a graver one."""

@@ -17,6 +17,7 @@ class Reader(Protocol):
 
     dialect: Dialect
     errors: type[Exception]  # the driver's database errors
+    others: Sequence[Reader]  # more readers of the very same snapshot, each for a thread of its own
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a short query."""
@@ -27,17 +28,30 @@ class Reader(Protocol):
     def stream(self, sql: str, take: Take) -> None:
         """Hand each row of a check's SELECT to ``take``, few of them in memory at a time."""
 
+    def until(self, seconds: float | None) -> AbstractContextManager[None]:
+        """Within it, what runs for longer than so many seconds is cancelled; None: it may take its time."""
 
-def reading(connection: Any, dialect: str, *, snapshot: bool) -> AbstractContextManager[Reader]:
+    def cancel(self) -> None:
+        """From another thread: end what runs."""
+
+    def was_cancelled(self, error: Exception) -> bool:
+        """Whether a database error says that the statement was cancelled, by whomever."""
+
+    def waiting(self) -> AbstractContextManager[Callable[[], object]]:
+        """Within it, nothing runs; the function raises a database error if somebody has cancelled it all the same."""
+
+
+def reading(connection: Any, dialect: str, *, snapshot: bool, others: int = 0) -> AbstractContextManager[Reader]:
     """A Reader that writes nothing and leaves the connection as it found it.
 
     With ``snapshot`` it opens a read-only transaction of its own and ends it; without, it reads inside the
-    transaction that the caller has open. Raises VerifyError if the connection is not in the state that is asked for.
+    transaction that the caller has open. With a snapshot of a large SQLite file it has up to ``others`` more
+    connections; elsewhere one does as well. Raises VerifyError if the connection is not in the state that is asked for.
     """
     if dialect == "sqlite":
         from verify.reader_sqlite import reading_sqlite
 
-        return reading_sqlite(connection, snapshot=snapshot)
+        return reading_sqlite(connection, snapshot=snapshot, others=others)
     if dialect == "postgres":
         from verify.reader_postgres import reading_postgres
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
+import psycopg2.errors
 from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INTRANS,
@@ -16,7 +17,7 @@ from psycopg2.extensions import (
 
 from verify.errors import VerifyError
 from verify.quoting import Dialect
-from verify.reader import Take
+from verify.reader import Reader, Take
 
 _SAVEPOINT = "maxwell_verify"
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "N": ""}
@@ -29,6 +30,8 @@ class PostgresReader:
     errors: type[Exception] = psycopg2.Error
 
     def __init__(self, connection: Any) -> None:
+        # The server shares one statement among its own workers; a second connection would be one too many for them.
+        self.others: Sequence[Reader] = ()
         self._connection = connection
         self._encoding = encodings.get(connection.encoding, "utf-8")
 
@@ -49,6 +52,26 @@ class PostgresReader:
         lines = _CopyLines(take, self._encoding)
         with self._connection.cursor(cursor_factory=cursor) as own:
             own.copy_expert(f"COPY (\n{sql}\n) TO STDOUT", lines)
+
+    @contextmanager
+    def until(self, seconds: float | None) -> Iterator[None]:
+        if seconds is not None:
+            milliseconds = max(1, int(seconds * 1000))  # 0 would mean for ever
+            self.query(
+                "SELECT set_config('statement_timeout', least(nullif(setting::int, 0), "
+                f"{milliseconds})::text, true) FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"
+            )
+        yield
+
+    def cancel(self) -> None:
+        self._connection.cancel()
+
+    def was_cancelled(self, error: Exception) -> bool:
+        return isinstance(error, psycopg2.errors.QueryCanceled)
+
+    @contextmanager
+    def waiting(self) -> Iterator[Callable[[], object]]:
+        yield lambda: None
 
 
 class _CopyLines:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from verify.errors import VerifyError
 from verify.quoting import Dialect
-from verify.reader import Take
+from verify.reader import Reader, Take
+from verify.snapshot_sqlite import one_snapshot
 
 _BATCH = 1000
+_AGAIN_SECONDS = 0.02  # a cancel that arrives between two statements meets nothing, and is sent again
+_ENDLESS = "WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
 
 
 class SqliteReader:
@@ -21,6 +25,7 @@ class SqliteReader:
     errors: type[Exception] = sqlite3.Error
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self.others: Sequence[Reader] = ()
         self._connection = connection
 
     def _cursor(self) -> sqlite3.Cursor:
@@ -55,13 +60,56 @@ class SqliteReader:
                 for table, key, detail in rows:
                     take(table, key, detail)
 
+    @contextmanager
+    def until(self, seconds: float | None) -> Iterator[None]:
+        if seconds is None:
+            yield
+            return
+        done = threading.Event()
+
+        def watch() -> None:
+            wait = seconds
+            while not done.wait(wait):
+                self.cancel()
+                wait = _AGAIN_SECONDS
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def cancel(self) -> None:
+        self._connection.interrupt()
+
+    def was_cancelled(self, error: Exception) -> bool:
+        return getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT"
+
+    @contextmanager
+    def waiting(self) -> Iterator[Callable[[], object]]:
+        # SQLite forgets an interrupt when no statement is open; this one is never through.
+        with closing(self._cursor()) as cursor:
+            yield cursor.execute(_ENDLESS).fetchone
+
+    def read_leniently(self) -> Callable[[], None]:
+        """Show bytes that are no text as replacement characters; the answer puts back what was there."""
+        before = self._connection.text_factory
+
+        def put_back() -> None:
+            self._connection.text_factory = before
+
+        self._connection.text_factory = _lenient
+        return put_back
+
 
 def _lenient(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
 @contextmanager
-def reading_sqlite(connection: sqlite3.Connection, *, snapshot: bool) -> Iterator[SqliteReader]:
+def reading_sqlite(connection: sqlite3.Connection, *, snapshot: bool, others: int = 0) -> Iterator[SqliteReader]:
     """See ``verify.reader.reading``. The connection must have been opened with ``isolation_level=None``."""
     if snapshot and connection.in_transaction:
         raise VerifyError(
@@ -72,15 +120,17 @@ def reading_sqlite(connection: sqlite3.Connection, *, snapshot: bool) -> Iterato
         )
     reader = SqliteReader(connection)
     ((was_query_only,),) = reader.query("PRAGMA query_only")
-    text_factory = connection.text_factory
-    connection.text_factory = _lenient
+    put_back = reader.read_leniently()
     try:
         reader.query("PRAGMA query_only = 1")
         if snapshot:
-            reader.query("BEGIN")
-        yield reader
+            with one_snapshot(reader, others) as beside:
+                reader.others = beside
+                yield reader
+        else:
+            yield reader
     finally:
-        connection.text_factory = text_factory
+        put_back()
         if snapshot and connection.in_transaction:
             with suppress(sqlite3.Error):
                 reader.query("ROLLBACK")  # nothing was written
