@@ -22,6 +22,7 @@ KEYS = frozenset(
     {
         "allow-out-of-order",
         "backup-dir",
+        "budget",
         "checks",
         "database",
         "ddl-lock-timeout",

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m verify",
         description="Check that the data of a SQLite or PostgreSQL database is whole. Reads only.",
-        epilog="Exit codes: 0 whole, 1 failed, 2 usage or configuration, 4 violations found.",
+        epilog="Exit codes: 0 whole, 1 failed or not all checked, 2 usage or configuration, 4 violations found.",
         allow_abbrev=False,
     )
     parser.add_argument("-d", "--database", metavar="URL", help="the database; else DATABASE_URL of the environment")
@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sql", action="store_true", help="show the checks as SQL to run by hand, run none")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--fail-on", choices=("warn", "error"), default="warn", help="what gives exit code 4 (warn)")
+    parser.add_argument(
+        "--budget", metavar="SECONDS", type=_seconds, help="stop after so long, the most important checks first"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="show only checks that found something")
     return parser
 
@@ -75,6 +78,16 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds")
+    return seconds
+
+
 def _run(options: argparse.Namespace, url: str) -> int:
     connection, dialect = open_read_only(url)
     with closing(connection):
@@ -82,9 +95,26 @@ def _run(options: argparse.Namespace, url: str) -> int:
             checks = select(list_checks(connection, dialect, options.checks), options.only)
             _show_checks(checks, options, _head(url, dialect, 0))
             return 0
-        report = verify(connection, dialect, checks_dirs=options.checks, only=options.only, sample=options.sample)
+        report = verify(
+            connection,
+            dialect,
+            checks_dirs=options.checks,
+            only=options.only,
+            sample=options.sample,
+            budget=options.budget,
+        )
+    error = None
     exit_code = VIOLATIONS if report.failed(options.fail_on) else 0
-    _show_report(report, options, _head(url, dialect, exit_code))
+    if report.not_run and not exit_code:
+        error = VerifyError(
+            f"the budget of {options.budget:g} s was spent:"
+            f" {report.not_run} of {len(report.checks)} checks were not run",
+            code="BUDGET_SPENT",
+            hint="Nothing is said of those. Give it more time, or name with --only what matters most.",
+            exit_code=1,
+        )
+        exit_code = error.exit_code
+    _show_report(report, options, _head(url, dialect, exit_code), error)
     return exit_code
 
 
@@ -98,11 +128,16 @@ def _head(url: str | None, dialect: str | None, exit_code: int) -> dict[str, Any
     }
 
 
-def _show_report(report: VerifyReport, options: argparse.Namespace, head: dict[str, Any]) -> None:
+def _show_report(
+    report: VerifyReport, options: argparse.Namespace, head: dict[str, Any], error: VerifyError | None
+) -> None:
     if options.json:
-        _print(json.dumps(head | report.as_dict(), ensure_ascii=False))
+        told = {} if error is None else {"error": error.as_dict()}
+        _print(json.dumps(head | report.as_dict() | told, ensure_ascii=False))
     elif text := render_report(report, color=_color(sys.stdout), quiet=options.quiet):
         _print(text)
+    if error is not None:
+        print(render_error(error, color=_color(sys.stderr)), file=sys.stderr)
 
 
 def _show_checks(checks: Sequence[Check], options: argparse.Namespace, head: dict[str, Any]) -> None:

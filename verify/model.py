@@ -104,6 +104,7 @@ class VerifyReport:
     counts: Mapping[str, int]
     #: The checks that a budget left out, or cut off; None: there was no budget, so there are none.
     not_run: int | None = None
+    all_counted: bool = True  # else the time was over before ``counts`` had every table
 
     def as_dict(self) -> dict[str, Any]:
         """``{"checks": [...], "counts": {...}}``, ready for JSON; with a budget ``complete`` and ``not_run`` too."""

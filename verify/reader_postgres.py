@@ -56,7 +56,7 @@ class PostgresReader:
     @contextmanager
     def until(self, seconds: float | None) -> Iterator[None]:
         if seconds is not None:
-            milliseconds = max(1, int(seconds * 1000))  # 0 would mean for ever
+            milliseconds = min(max(1, int(seconds * 1000)), 2**31 - 1)  # 0 would mean for ever
             self.query(
                 "SELECT set_config('statement_timeout', least(nullif(setting::int, 0), "
                 f"{milliseconds})::text, true) FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'"

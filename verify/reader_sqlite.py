@@ -69,7 +69,7 @@ class SqliteReader:
 
         def watch() -> None:
             wait = seconds
-            while not done.wait(wait):
+            while not done.wait(min(wait, threading.TIMEOUT_MAX)):
                 self.cancel()
                 wait = _AGAIN_SECONDS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from verify.errors import VerifyError
 from verify.model import Check, CheckResult, VerifyReport
@@ -16,24 +16,29 @@ _DETAIL_WIDTH = 200
 def render_report(report: VerifyReport, *, color: bool, quiet: bool = False) -> str:
     """A line for each check, samples under those that found something, row counts, and a summary line.
 
-    ``quiet`` leaves only the checks that found something, and is empty if none did.
+    ``quiet`` leaves only the checks that found something, and is empty if none did; with a budget that was spent it
+    says so below them.
     """
     shown = [result for result in report.checks if result.status == "failed" or not quiet]
     lines = [line for result in shown for line in _result_lines(result, color, _name_width(shown))]
     if quiet:
-        return "\n".join(lines)
-    return "\n".join([*lines, "", *_count_lines(report.counts), "", summary_line(report)])
+        return "\n".join([*lines, *([summary_line(report)] if lines and report.not_run else [])])
+    return "\n".join([*lines, "", *_count_lines(report), "", summary_line(report)])
 
 
 def summary_line(report: VerifyReport) -> str:
     """How many checks passed, found violations, were skipped: one sentence."""
     number = {status: sum(result.status == status for result in report.checks) for status in ("passed", "skipped")}
+    not_run = report.not_run or 0
     errors = sum(result.violations for result in report.failed("error"))
     warnings = sum(result.violations for result in report.failed("warn")) - errors
-    found = [_count(errors, "error"), _count(warnings, "warning")] if errors or warnings else ["no violations"]
+    none = "INCOMPLETE: no violations so far" if not_run else "no violations"
+    found = [_count(errors, "error"), _count(warnings, "warning")] if errors or warnings else [none]
     parts = [*found, f"{number['passed']} of {_count(len(report.checks), 'check')} passed"]
-    if number["skipped"]:
-        parts.append(f"{number['skipped']} skipped")
+    if number["skipped"] > not_run:
+        parts.append(f"{number['skipped'] - not_run} skipped")
+    if not_run:
+        parts.append(f"{not_run} not run, for the budget was spent")
     rows = sum(report.counts.values())
     return f"{', '.join(parts)}; {_count(rows, 'row')} in {_count(len(report.counts), 'table')}."
 
@@ -78,11 +83,15 @@ def _result_lines(result: CheckResult, color: bool, width: int) -> list[str]:
     return lines
 
 
-def _count_lines(counts: Mapping[str, int]) -> list[str]:
+def _count_lines(report: VerifyReport) -> list[str]:
+    counts = report.counts
+    if not report.all_counted and not counts:
+        return ["The rows were not counted."]
     if not counts:
         return ["The database has no tables."]
     width = max(len(visible(table)) for table in counts)
-    return ["Rows", *(f"  {visible(table):{width}}  {rows:>12,}" for table, rows in counts.items())]
+    title = "Rows" if report.all_counted else "Rows (of some tables only)"
+    return [title, *(f"  {visible(table):{width}}  {rows:>12,}" for table, rows in counts.items())]
 
 
 def _name_width(results: list[CheckResult]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from itertools import zip_longest
 from time import perf_counter
 
 from verify.catalog import Catalog
@@ -56,7 +57,7 @@ class Run:
         parts = [part for task in self._tasks.values() for part in task.parts]
         parts += self._counting()
         if self._deadline is not None:
-            parts.sort(key=self._importance)
+            parts = self._by_importance(parts)
         elif self._shared:
             parts.sort(key=lambda part: -part.cost)  # the biggest first, so that nobody waits long for the last one
         self._work = Work(
@@ -76,10 +77,22 @@ class Run:
         not_run = None
         if self._deadline is not None:
             not_run = sum(result.reason == self._over() for result in results)
-        return VerifyReport(results, self._counted(), not_run)
+        all_counted = all(part in self._work.outcomes for part in self._counts)
+        return VerifyReport(results, self._counted(), not_run, all_counted)
 
-    def _importance(self, part: Part) -> tuple[int, int]:
-        return _tried_first(self._checks[part.check]) if part.check < len(self._checks) else (3, 0)
+    def _by_importance(self, parts: list[Part]) -> list[Part]:
+        """The most important first. Where several share the work, some look at the file and some at the rest."""
+
+        def rank(part: Part) -> int:
+            return _rank(self._checks[part.check]) if part.check < len(self._checks) else 9
+
+        ranked = sorted(parts, key=rank)
+        if not self._shared:
+            return ranked
+        file = [part for part in ranked if rank(part) == 0]
+        rest = [part for part in ranked if rank(part) > 0]
+        pairs = zip_longest(file, rest)
+        return [part for pair in pairs for part in pair if part is not None]
 
     def _telling(self, progress: Progress | None) -> Callable[[int], None]:
         told: set[int] = set()
@@ -166,11 +179,13 @@ class Run:
         return counts
 
 
-def _tried_first(check: Check) -> tuple[int, int]:
+def _rank(check: Check) -> int:
     """What matters most comes first when time is short: the file, errors before warnings, orphans, keys, the others."""
+    if check.name == FOREIGN_KEY_CHECK:
+        return 4  # a second opinion
     if check.kind == "integrity":
-        return (0, 0) if check.name != FOREIGN_KEY_CHECK else (1, 9)  # a second opinion
-    return (2 if check.severity == "warn" else 1, ("orphan", "key", "check").index(check.kind))
+        return 0
+    return 5 if check.severity == "warn" else {"orphan": 1, "key": 2}.get(check.kind, 3)
 
 
 def _uncounted(error: Exception) -> VerifyError:
