@@ -69,6 +69,7 @@ class Catalog:
     rows: Mapping[str, int] = field(default_factory=dict)  # SQLite: about how many, by table; only where there are many
     checked: frozenset[str] = frozenset()  # SQLite: the tables with CHECK constraints
     bytes: int | None = None  # SQLite: the size of the file
+    version: int = 0  # PostgreSQL: 16
 
     @cached_property
     def by_name(self) -> dict[str, Table]:

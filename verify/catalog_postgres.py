@@ -80,4 +80,5 @@ def read_catalog(reader: Reader, ignore: Collection[str]) -> Catalog:
         for child, space, parent, full, columns, parent_columns, collations, temporal in reader.query(_FOREIGN_KEYS)
         if child in known and not temporal
     )
-    return Catalog("postgres", schema, tuple(tables), keys, relations)
+    ((version,),) = reader.query("SELECT current_setting('server_version_num')::int / 10000")
+    return Catalog("postgres", schema, tuple(tables), keys, relations, version=version)

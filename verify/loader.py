@@ -15,6 +15,9 @@ from verify.statements import single_statement
 BUILT_IN = Path(__file__).parent / "checks"
 COLUMNS = ("table_name", "row_key", "detail")
 
+_NEWER_VERSION = 16  # knows IS JSON
+_NEWER = f"postgres-{_NEWER_VERSION}"
+
 _KEY = re.compile(r"--\s*([a-z][a-z_-]*)\s*:\s*(.*)$")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*$")
 _SEVERITIES: dict[str, Severity] = {"error": "error", "warn": "warn"}
@@ -23,15 +26,17 @@ _HEADER_HINT = (
 )
 
 
-def load_checks(dialect: Dialect, folders: Sequence[Path] = ()) -> tuple[Check, ...]:
-    """The checks that come with the package and those of ``folders``, by name.
+def load_checks(dialect: Dialect, folders: Sequence[Path] = (), version: int = 0) -> tuple[Check, ...]:
+    """The checks that come with the package and those of ``folders``, by name; ``version`` is PostgreSQL's (16).
 
     A folder holds ``NAME.sql`` files, or sub-folders ``common``, ``sqlite`` and ``postgres`` with such files; a
-    dialect's file replaces the common one of its name. Raises VerifyError, naming file and line, for a folder that is
-    not there or holds no checks, a file that breaks the rules, and a name that comes from two places.
+    dialect's file replaces the common one of its name, and one of ``postgres-16`` both, from that version on.
+
+    Raises VerifyError, naming file and line, for a folder that is not there or holds no checks, a file that breaks the
+    rules, and a name that comes from two places.
     """
     checks: dict[str, Check] = {}
-    for found in (_built_in(dialect), *(_read_folder(folder, dialect) for folder in folders)):
+    for found in (_built_in(dialect, version), *(_read_folder(folder, dialect, version) for folder in folders)):
         for check in found:
             other = checks.setdefault(check.name, check)
             if other is not check:
@@ -40,12 +45,12 @@ def load_checks(dialect: Dialect, folders: Sequence[Path] = ()) -> tuple[Check, 
 
 
 @cache
-def _built_in(dialect: Dialect) -> tuple[Check, ...]:
+def _built_in(dialect: Dialect, version: int) -> tuple[Check, ...]:
     """A run of several migrations verifies several times; the package's own files stay as they are."""
-    return _read_folder(BUILT_IN, dialect)
+    return _read_folder(BUILT_IN, dialect, version)
 
 
-def _read_folder(folder: Path, dialect: Dialect) -> tuple[Check, ...]:
+def _read_folder(folder: Path, dialect: Dialect, version: int) -> tuple[Check, ...]:
     if not folder.is_dir():
         raise VerifyError(
             f"no such folder of checks: {folder}", code="NO_SUCH_FOLDER", hint="Name a folder of .sql files."
@@ -53,7 +58,10 @@ def _read_folder(folder: Path, dialect: Dialect) -> tuple[Check, ...]:
     flat = _read_files(folder)
     common = _read_files(folder / "common")
     own = _read_files(folder / dialect)
-    others = [name for name in ("sqlite", "postgres") if name != dialect]
+    newer = _read_files(folder / _NEWER)
+    if dialect == "postgres" and version >= _NEWER_VERSION:
+        own |= newer
+    others = [name for name in ("sqlite", "postgres", _NEWER) if name != dialect]
     if not (flat or common or own or any(_read_files(folder / name) for name in others)):
         raise VerifyError(f"no checks in {folder}", code="NO_CHECKS", hint="A check is a file NAME.sql in that folder.")
     # The same check flat and in a sub-folder: load_checks finds the double.

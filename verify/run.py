@@ -132,4 +132,4 @@ def _all_checks(catalog: Catalog, checks_dirs: Sequence[Path]) -> tuple[Check, .
     first = [check for check in integrity if check.name == INTEGRITY_CHECK]  # of a damaged file nothing else is sure
     rest = [check for check in integrity if check.name != INTEGRITY_CHECK]
     orphans = [check for check, _ in orphan_checks(catalog)]
-    return (*first, *orphans, *key_checks(catalog), *rest, *load_checks(catalog.dialect, checks_dirs))
+    return (*first, *orphans, *key_checks(catalog), *rest, *load_checks(catalog.dialect, checks_dirs, catalog.version))
