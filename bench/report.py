@@ -73,7 +73,7 @@ def picture(points: Iterable[Point], file: Path) -> None:
     mpl.use("svg")
     from matplotlib import pyplot
 
-    mpl.rcParams["svg.hashsalt"] = "maxwell-db"  # the same numbers make the same file
+    mpl.rcParams |= {"svg.hashsalt": "maxwell-db", "svg.fonttype": "none"}  # the same numbers make the same file
     by_unit: dict[str, dict[str, list[Point]]] = {}
     for point in points:
         by_unit.setdefault(point.unit, {}).setdefault(point.curve, []).append(point)
