@@ -49,7 +49,15 @@ class Scenario:
     extra: tuple[str, ...] = ()  # migrations beyond the library's
 
 
-DOUBLE = "004_double"
+DOUBLE, LARGE = "004_double", "005_large"
+#: What the library has no migration of: the way there and back. The large one is run in one call.
+EXTRA = {
+    DOUBLE: ("UPDATE book SET price = price * 2;\n", "UPDATE book SET price = price / 2;\n"),
+    LARGE: (
+        "CREATE TABLE shelf (what TEXT NOT NULL);\n" + "INSERT INTO shelf (what) VALUES ('one; of many');\n" * 1500,
+        "DROP TABLE shelf;\n",
+    ),
+}
 #: Marks alone: the comparison only reads, and a scratch database for each of the points would take its time.
 UNCOMPARED = ("--force", "--scratch", "postgresql://127.0.0.1:1/nowhere")
 
@@ -65,6 +73,7 @@ SCENARIOS = [
         data="INSERT INTO book (id, author_id, price) VALUES (1, 1, 10), (2, 2, 7)",
         extra=(DOUBLE,),
     ),
+    Scenario("large-file", ["apply"], [["apply", PRICE]], [["apply"]], extra=(LARGE,)),
     Scenario(
         "rollback-one",
         ["rollback", PRICE, "--yes"],
@@ -140,7 +149,7 @@ class Arena:
         if not scenario.maxwell:
             own = library(self.folder)
             for id in scenario.extra:
-                own.add(id, "UPDATE book SET price = price * 2;\n", "UPDATE book SET price = price / 2;\n")
+                own.add(id, *EXTRA[id])
             self.sql = own.path
         self.clear()
         self.go_to_start(scenario)

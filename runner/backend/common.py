@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from yoyo.migrations import Migration as YoyoMigration
 from yoyo.migrations import default_migration_table
 
 from runner import ledger
-from runner.backend.records import PRESENT_ROW, Records, utc_now
+from runner.backend.records import PRESENT_ROW, Records, new_log_id, utc_now
 from runner.backend.steps import SqlMigration
 from runner.dialects import tables
 from runner.domain.migration import Dialect, Migration, Script
@@ -81,6 +80,19 @@ class Backend(Records):
             self._abandon()
             raise
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """A transaction that keeps a plain ``yoyo`` out; it may be committed within. LockTimeout as from ``enter``."""
+        try:
+            self.enter()
+            yield
+            if self._in_transaction:
+                self.leave()
+                self.commit()
+        except BaseException:
+            self._abandon()
+            raise
+
     def _abandon(self) -> None:
         if not self._in_transaction:
             return
@@ -118,39 +130,43 @@ class Backend(Records):
         """Was the ledger made by an earlier version, which had fewer columns?"""
         return ledger.is_old(self.connection, self.dialect)
 
-    def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit) -> Outcome:
+    def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit | None = None) -> Outcome:
         """Apply or roll back one migration with its mark, log and ledger rows: all of it, or nothing."""
         if migration.migration.transactional:
             return self._run_in_transaction(migration, direction, before_commit)
         return self._run_alone(migration, direction)
 
     def _run_in_transaction(
-        self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit
+        self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit | None
     ) -> Outcome:
         nested = self._in_transaction  # --single-transaction: yoyo's row is taken and given back by the whole
+        script, passed = migration.script(direction), None
         started = time.perf_counter()
-        with self.transaction():
-            if not nested:
-                self.enter()
+        if not nested:
+            self.head_start(script)
+        with self.transaction() if nested else self.holding():
             migration.process_steps(self, str(direction))
-            self.after_script(migration.script(direction))
-            passed = before_commit()
+            if before_commit is not None:
+                self.after_script(script)
+                passed = before_commit()
             milliseconds = _milliseconds(started)
-            self.record(migration, direction, milliseconds, passed)
-            if not nested:
-                self.leave()
+            with self.bundled():
+                if before_commit is None:
+                    self.after_script(script)
+                self.record(migration, direction, milliseconds, passed)
+                if not nested:
+                    self.leave()
+                    self.commit()
         return Outcome(migration.id, milliseconds)
 
     def _run_alone(self, migration: SqlMigration, direction: Direction) -> Outcome:
         """One statement that cannot run in a transaction. A row before it tells of it if the run dies inside."""
         started = time.perf_counter()
         self.clear_the_way(migration.script(direction))
-        with self.transaction():
-            self.enter()
+        with self.holding():
             journal = self.ledger_row(migration.migration, "unfinished", None, None)
-            journal |= {"log_id": str(uuid.uuid1()), "at_utc": utc_now()}
+            journal |= {"log_id": new_log_id(), "at_utc": utc_now()}
             self.insert_ledger(journal)
-            self.leave()
         try:
             migration.process_steps(self, str(direction))
         except MigrationFailed as failure:
@@ -176,38 +192,33 @@ class Backend(Records):
         """Record the texts that the files have now as those that were applied."""
         row = self.ledger_row(migration, "apply", None, None)
         columns = ("apply_sha256", "rollback_sha256", "apply_sql", "rollback_sql", *ledger.ADDED_COLUMNS)
-        with self.transaction():
-            self.enter()
+        with self.holding():
             self.execute(
                 f"UPDATE {ledger.LEDGER} SET {', '.join(f'{column} = :{column}' for column in columns)}"
                 f" WHERE {PRESENT_ROW}",
                 {column: row[column] for column in columns} | {"id": migration.id},
             )
-            self.leave()
 
     def stamp(self, mark: Sequence[str], unmark: Sequence[str], settled: Sequence[str]) -> None:
         """Record ids as applied, and as not applied, in one transaction, without running anything.
 
         ``settled`` died outside a transaction, and are no longer told of.
         """
-        with self.transaction():
-            self.enter()
+        with self.holding():
             # What yoyo has to know of a migration in order to mark it is its id.
             for id in unmark:
                 self.unmark_one(YoyoMigration(id, "", ""))
             for id in mark:
                 self.mark_one(YoyoMigration(id, "", ""))
             self.forget_unfinished(settled)
-            self.leave()
 
     def enter(self) -> None:
-        """Take yoyo's row, inside the transaction that gives it back: a plain ``yoyo`` is kept out, and no death
-        leaves the row behind. Where a plain ``yoyo`` holds it, wait; LockTimeout when that is over."""
+        """Take yoyo's row, inside the transaction that gives it back, which is begun where none is open: a plain
+        ``yoyo`` is kept out, and no death leaves the row behind. Where one holds it, wait; LockTimeout when that is
+        over."""
 
         def attempt() -> str | None:
-            if not self._in_transaction:
-                self.begin()
-            pid = self._take_yoyo_row()
+            pid = self._take_yoyo_row() if self._in_transaction else self.begin_and_take_row()
             if pid is not None:
                 # Wait outside a transaction: on SQLite it would keep the other from giving its row back.
                 self.rollback()
@@ -219,16 +230,25 @@ class Backend(Records):
     def leave(self) -> None:
         self.execute(f"DELETE FROM {self.lock_table_quoted} WHERE pid = :pid", {"pid": os.getpid()})
 
+    def begin_and_take_row(self) -> int | None:
+        """Begin a transaction, and take yoyo's row in it. None: taken. Else the pid that has it."""
+        self.begin()
+        return self._take_yoyo_row()
+
     def _take_yoyo_row(self) -> int | None:
         """None: taken. Else the pid that has it."""
         # What was inserted counts, and not whose pid it is: containers give the same few to everybody.
         row = {"when": utc_now(), "pid": os.getpid()}
-        insert = f"INSERT INTO {self.lock_table_quoted} (locked, ctime, pid) VALUES (1, :when, :pid)"
-        while self.execute(f"{insert} ON CONFLICT DO NOTHING", row).rowcount != 1:
+        while self.execute(self._insert_row(), row).rowcount != 1:
             holders = self.execute(f"SELECT pid FROM {self.lock_table_quoted}").fetchall()
             if holders:  # else it was given back just now
                 return int(holders[0][0])
         return None
+
+    def _insert_row(self) -> str:
+        return (
+            f"INSERT INTO {self.lock_table_quoted} (locked, ctime, pid) VALUES (1, :when, :pid) ON CONFLICT DO NOTHING"
+        )
 
     # What the dialects answer differently.
 
@@ -236,6 +256,14 @@ class Backend(Records):
     def run_lock(self, what: str) -> Iterator[None]:
         """Hold the database for a run, whose verb is ``what``. LockTimeout when the wait for another one is over."""
         raise NotImplementedError
+
+    def head_start(self, script: Script) -> None:
+        """Before the transaction of a file is begun: where it pays, begin it here, and run the file in it."""
+
+    @contextmanager
+    def bundled(self) -> Iterator[None]:
+        """Within it, statements whose answers nobody reads may be kept, and sent together at its end."""
+        yield
 
     def run_script(self, script: Script) -> None:
         """Run a whole file in the open transaction."""

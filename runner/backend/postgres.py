@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
 from yoyo.backends.core.postgresql import PostgresqlBackend
+from yoyo.utils import change_param_style
 
 from runner import interruption
 from runner.backend.common import FAILED_HINT, Backend, BeforeCommit
+from runner.backend.records import utc_now
 from runner.backend.steps import SqlMigration
 from runner.dialects import postgres
 from runner.dialects.postgres_indexes import concurrent_index, drop_index, index_state
@@ -28,7 +31,8 @@ IN_DOUBT_HINT = (
     "The connection was lost while it committed: 'maxwell-db status' says whether it did. Look before going on."
 )
 
-_TRANSACTION_ID = "SELECT txid_current()"  # by it a file is found out that ends its transaction and begins another
+#: What the server cannot take for a number, in a transaction that is not the one which was begun.
+_ENDED = "maxwell-db: the transaction was ended"
 DEAD_CLIENT_MILLISECONDS = 500  # after so long the server notices that a run was killed, and ends its statement
 
 
@@ -40,6 +44,9 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         super().__init__(url, connection)
         self._transaction_id = 0
         self._file_began = False  # what fails before is not the file's fault
+        self._script: Script | None = None  # the last one that ran
+        self._bundle: list[bytes] | None = None  # statements that are sent together
+        self._texts: dict[tuple[str, ...], str] = {}  # yoyo's statements with psycopg2's placeholders
         with closing(connection.cursor()) as cursor:
             cursor.execute("SHOW search_path")
             self._search_path = cursor.fetchone()[0]
@@ -49,11 +56,57 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
                 watch = f"SET client_connection_check_interval = {DEAD_CLIENT_MILLISECONDS}"
                 with suppress(psycopg2.Error):  # not every system that PostgreSQL runs on can tell
                     cursor.execute(watch)
-                    self._watch = f"; {watch}"
+                    self._watch = watch
+
+    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
+        """As yoyo's, but keeps a statement for ``bundled``, and looks at the same one for its parameters only once."""
+        cursor = self.cursor()
+        query: str | bytes = sql
+        if params:
+            key = (sql, *params)
+            if key not in self._texts:
+                self._texts[key] = change_param_style("pyformat", sql, params)[0]
+            query = cursor.mogrify(self._texts[key], params)
+        if self._bundle is not None:
+            self._bundle.append(query if isinstance(query, bytes) else query.encode())
+        else:
+            cursor.execute(query)
+        return cursor
+
+    @contextmanager
+    def bundled(self) -> Iterator[None]:
+        """In one round trip. What may be the commit is among them, so that a lost connection leaves a doubt."""
+        in_transaction, self._bundle = self._in_transaction, []
+        try:
+            yield
+            query = b"; ".join(self._bundle or [])
+        finally:
+            self._bundle = None
+        committing, self._in_transaction = not self._in_transaction, in_transaction
+        try:
+            self.cursor().execute(query)
+        except psycopg2.Error as error:
+            self.in_doubt = committing and bool(self.connection.closed)
+            if _ENDED in str(error):
+                assert self._script is not None
+                raise self._transaction_ended(self._script) from error
+            raise
+        self._in_transaction = not committing
 
     def begin(self) -> None:
         self._in_transaction = True
-        self._transaction_id = self.execute(f"BEGIN; {self._set_timeouts()}; {_TRANSACTION_ID}").fetchone()[0]
+        self._transaction_id = self.execute(f"BEGIN; {self._set_timeouts()}; SELECT txid_current()").fetchone()[0]
+
+    def begin_and_take_row(self) -> int | None:
+        """In one round trip, unless somebody else has the row."""
+        self._in_transaction = True
+        row = {"when": utc_now(), "pid": os.getpid()}
+        self._transaction_id, taken, holder = self.execute(
+            f"BEGIN; {self._set_timeouts()}; WITH taken AS ({self._insert_row()} RETURNING pid)"
+            f" SELECT txid_current(), (SELECT count(*) FROM taken), (SELECT max(pid) FROM {self.lock_table_quoted})",
+            row,
+        ).fetchone()
+        return None if taken else holder or self._take_yoyo_row()
 
     def commit(self) -> None:
         try:
@@ -82,7 +135,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         take_postgres_lock(self.connection, self.options.lock_wait, self.observer.waiting)
         yield  # released with the connection
 
-    def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit) -> Outcome:
+    def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit | None = None) -> Outcome:
         """As the base's; when it meets a lock, the whole migration is tried again, after a growing, jittered pause."""
         deadline = time.monotonic() + self.options.ddl_lock_timeout
         pause = 0.1
@@ -112,7 +165,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
                 pause = min(pause * 2, 5.0)
 
     def run_script(self, script: Script) -> None:
-        self._file_began = True
+        self._file_began, self._script = True, script
         if not self._in_transaction:
             self.execute(f"SET statement_timeout = {self._statement_milliseconds}")
         try:
@@ -159,6 +212,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         if isinstance(error, MigrationFailed):
             return error
         failure: MigrationFailed = postgres.statement_failed(error, script, self._hint())
+        failure.line = failure.statement = None  # where it says that it is, is a place in our own statements
         return failure
 
     def _in_the_way(self) -> str:
@@ -187,14 +241,23 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         status = self.connection.info.transaction_status
         if status != (TRANSACTION_STATUS_INTRANS if self._in_transaction else TRANSACTION_STATUS_IDLE):
             raise self._transaction_ended(script)
-        ours = f"; {self._set_timeouts()}; {_TRANSACTION_ID}" if self._in_transaction else ""
-        row = self.execute(
-            f"RESET ALL; RESET SESSION AUTHORIZATION{self._watch};"
-            f" SELECT set_config('search_path', :path, false){ours}",
-            {"path": self._search_path},
-        ).fetchone()
-        if ours and row[0] != self._transaction_id:
-            raise self._transaction_ended(script)
+        parts = [
+            "RESET ALL",
+            "RESET SESSION AUTHORIZATION",
+            *filter(None, [self._watch]),
+            "SELECT set_config('search_path', :path, false)",
+        ]
+        if self._in_transaction:
+            # By its number a file is found out that ends its transaction and begins another.
+            same = "SELECT CASE txid_current() WHEN :id THEN 0 ELSE (:ended || txid_current())::int END"
+            parts += [self._set_timeouts(), same]
+        values = {"path": self._search_path, "id": self._transaction_id, "ended": _ENDED}
+        try:
+            self.execute("; ".join(parts), values)
+        except psycopg2.Error as error:
+            if _ENDED in str(error):
+                raise self._transaction_ended(script) from error
+            raise
 
     def _set_timeouts(self) -> str:
         """For the open transaction. A lock that is not had in time is given up: others queue behind us no longer."""
@@ -207,6 +270,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
 
     def _transaction_ended(self, script: Script) -> MaxwellError:
         """The file committed what stood before it in the transaction: yoyo's row, too, which is given back here."""
+        self._bundle = None  # nothing waits
         self.rollback()
         self.leave()
         return MaxwellError(

@@ -101,7 +101,7 @@ class Recording(Backend):
         """Write down one migration, with its transaction and its records."""
         self.comment(f"{direction} {migration.id}")
         # The base's own: what the dialects add needs a database to look at, or to try again.
-        Backend.run(self, migration, direction, lambda: None)
+        Backend.run(self, migration, direction)
         if direction is Direction.APPLY:
             self.applied.append(migration.id)
         else:
@@ -150,7 +150,16 @@ class Recording(Backend):
         self.lines.append("COMMIT;")
         self._in_transaction = False
 
+    @contextmanager
+    def bundled(self) -> Iterator[None]:
+        yield
+
+    def head_start(self, script: Script) -> None:
+        """Nothing runs."""
+
     def enter(self) -> None:
+        if not self._in_transaction:
+            self.begin()
         self.guard()
         self.execute(
             f"INSERT INTO {self.lock_table_quoted} (locked, ctime, pid) VALUES (1, :when, 0)", {"when": datetime.min}

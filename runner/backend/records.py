@@ -27,10 +27,17 @@ class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
 
     _log_id = ""  # of the row that yoyo's log got last
 
+    def format_sql(self, s: str) -> str:
+        """As yoyo's, which formats the same statement anew for each migration."""
+        formatted: dict[str, str] = self.__dict__.setdefault("_formatted", {})
+        if s not in formatted:
+            formatted[s] = super().format_sql(s)
+        return formatted[s]
+
     def get_log_data(self, migration: Any = None, operation: str = "apply") -> dict[str, Any]:
         """As yoyo's, but asked before the transaction: a uid without a name made yoyo fail after its commit."""
         user, host = user_and_host()
-        self._log_id = str(uuid.uuid1())
+        self._log_id = new_log_id()
         return {
             "id": self._log_id,
             "migration_id": migration.id if migration else None,
@@ -106,6 +113,11 @@ class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
                 self.execute(
                     f"DELETE FROM {ledger.LEDGER} WHERE operation = 'unfinished' AND migration_id = :id", {"id": id}
                 )
+
+
+def new_log_id() -> str:
+    """A UUID made of the time, as yoyo's are; with the machine named, it need not be asked for at each one."""
+    return str(uuid.uuid1(uuid.getnode()))
 
 
 def utc_now() -> datetime:

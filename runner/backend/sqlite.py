@@ -17,7 +17,7 @@ from runner import interruption
 from runner.backend.common import FAILED_HINT, Backend, BeforeCommit
 from runner.backend.steps import SqlMigration
 from runner.dialects.sqlite import BUSY_SECONDS, translate
-from runner.dialects.sqlite_guard import authorize_migration
+from runner.dialects.sqlite_guard import Guard
 from runner.dialects.sqlite_objects import broken_objects, missing_parents
 from runner.domain import sql
 from runner.domain.migration import Dialect, Script
@@ -25,6 +25,10 @@ from runner.domain.outcome import Direction, Outcome
 from runner.domain.url import DatabaseUrl
 from runner.errors import MigrationFailed, ViolationsFound
 from runner.lock import POLL_SECONDS, sqlite_lock
+
+#: A file in between is run in one call, which saves a call for each statement. A smaller one has nothing to gain; a
+#: larger one is not held twice.
+AT_ONCE = range(50_000, 50_000_000)
 
 _TAKES_AWAY = re.compile(r"\b(?:DROP|RENAME)\b", re.IGNORECASE)  # only such a statement leaves a key without its table
 
@@ -40,24 +44,31 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
         self._known_broken: dict[str, str] = {}
         self._known_orphans: Counter[tuple[Any, ...]] = Counter()
         self._changes_before = 0
+        self._guard: Guard | None = None  # what saw the last file run; None: nothing did
+        self._begun_by: Script | None = None  # the file that has begun the open transaction, and has run in it
         super().__init__(url, connection)
 
     def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
         """With times as yoyo writes them after an apply: ISO 8601 with a T."""
-        if params:
-            params = {
-                name: value.isoformat() if isinstance(value, datetime) else value for name, value in params.items()
-            }
-        return super().execute(sql, params)
+        # yoyo writes the parameters as SQLite reads them; its own way round the drivers looks at each statement anew.
+        values = {
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in (params or {}).items()
+        }
+        return self.connection.cursor().execute(sql, values)
 
     def begin(self) -> None:
-        # Immediate: what is read before the first write is still true when it is written.
-        self._patiently("BEGIN IMMEDIATE")
+        if self._begun_by is None:
+            # Immediate: what is read before the first write is still true when it is written.
+            self._patiently("BEGIN IMMEDIATE")
         self._in_transaction = True
 
     def commit(self) -> None:
         self._patiently("COMMIT")
-        self._in_transaction = False
+        self._in_transaction, self._begun_by = False, None
+
+    def rollback(self) -> None:
+        self._begun_by = None
+        super().rollback()
 
     def _patiently(self, statement: str) -> None:
         """Run what may have to wait for another program. The wait is ours, not SQLite's, so that a signal ends it."""
@@ -82,7 +93,15 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
         with sqlite_lock(self.url.path, what, self.options.lock_wait, self.observer.waiting):
             yield
 
-    def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit) -> Outcome:
+    def _take_yoyo_row(self) -> int | None:
+        """Look at it: whoever wants to write it has to wait for the open transaction, as for the row itself."""
+        row = self.execute(f"SELECT pid FROM {self.lock_table_quoted}").fetchone()
+        return None if row is None else int(row[0])
+
+    def leave(self) -> None:
+        """Nothing: the row was not written."""
+
+    def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit | None = None) -> Outcome:
         if not self._looked:
             # Once, and only for a run that has something to do: it reads every foreign key of the database.
             self._known_orphans = self._orphans()
@@ -91,11 +110,36 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
             self._looked = True
         return super().run(migration, direction, before_commit)
 
+    def head_start(self, script: Script) -> None:
+        """Run a file in one call that begins the transaction, too: Python's own would commit one that is open.
+
+        Where that fails, nothing of it is left, and the file is run again, statement by statement, to say which failed.
+        """
+        if len(script.text) not in AT_ONCE:
+            return
+        connection, guard = self.connection, Guard(begun=False)
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {int(POLL_SECONDS * 1000)}")
+            connection.set_authorizer(guard.authorize)
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script.text}")
+        except (sqlite3.Error, sqlite3.Warning):
+            connection.set_authorizer(None)
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            interruption.check()
+        else:
+            self._guard, self._begun_by = guard, script
+        finally:
+            connection.set_authorizer(None)
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
     def run_script(self, script: Script) -> None:
+        if self._begun_by is script:
+            return
         connection = self.connection
         self._changes_before = connection.total_changes
-        if self._in_transaction:
-            connection.set_authorizer(authorize_migration)
+        self._guard = Guard() if self._in_transaction else None
+        connection.set_authorizer(self._guard.authorize if self._guard else None)
         try:
             self._run_statements(script)
         finally:
@@ -122,8 +166,10 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
     def after_script(self, script: Script) -> None:
         """Foreign keys were off, and SQLite looks at views and triggers only when they are used: what the migration
         orphaned or broke is found before it can be committed."""
-        self._refuse_broken(script)
-        if _TAKES_AWAY.search(script.text):
+        guard = self._guard
+        if guard is None or guard.remade or self._known_broken:
+            self._refuse_broken(script)
+        if (guard is None or guard.took_away) and _TAKES_AWAY.search(script.text):
             self._refuse_missing_parents(script)
         self._refuse_orphans(script)
 
@@ -152,6 +198,9 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
 
     def _refuse_orphans(self, script: Script) -> None:
         orphans = self._orphans()
+        if not orphans:
+            self._known_orphans = orphans
+            return
         before = Counter((child, parent) for child, _, parent, _ in self._known_orphans.elements())
         after = Counter((child, parent) for child, _, parent, _ in orphans.elements())
         grown = {pair for pair, count in after.items() if count > before[pair]}

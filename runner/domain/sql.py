@@ -158,6 +158,7 @@ def postgres_statements(text: str) -> Iterator[Statement]:
 
 # What can hide a semicolon in SQLite, or is one.
 _SQLITE_EDGE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|;", re.DOTALL)
+_FEW = 4  # semicolons; in the ordinary case the first one ends the statement
 _TEMPORARY = ("TEMP", "TEMPORARY")
 _SQLITE_LEAD = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z)|;)+", re.DOTALL)
 
@@ -165,8 +166,8 @@ _SQLITE_LEAD = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z)|;)+", re.D
 def sqlite_statements(text: str) -> Iterator[Statement]:
     """The statements of a SQLite file, told apart by ``sqlite3.complete_statement``, in linear time.
 
-    That function reads its argument from the start at each call, so it is asked once for a statement in the ordinary
-    case (one semicolon, at a line's end), and inside a trigger only after each END.
+    That function reads its argument from the start at each call, so it is asked for the first few semicolons, one of
+    which ends the statement in the ordinary case, and then, inside a trigger, only after each END.
     """
     position, end = 0, len(text)
     while position < end:
@@ -179,9 +180,13 @@ def sqlite_statements(text: str) -> Iterator[Statement]:
 
 
 def _sqlite_statement_end(text: str, start: int) -> int:
-    first = text.find(";", start)
-    if text.startswith(";\n", first) and sqlite3.complete_statement(text[start : first + 1]):
-        return first + 1
+    semicolon = start - 1
+    for _ in range(_FEW):
+        semicolon = text.find(";", semicolon + 1)
+        if semicolon < 0:
+            break
+        if sqlite3.complete_statement(text[start : semicolon + 1]):
+            return semicolon + 1
     words = [word for word in first_words(text[start : start + 1000], "sqlite", 3) if word not in _TEMPORARY]
     is_trigger = words[:2] == ["CREATE", "TRIGGER"]
     clause = start

@@ -100,11 +100,11 @@ class Runner:
         self._expect_row_loss |= migration.migration.expect_row_loss
         self.observer.started(direction, migration.id, number, total)
 
-        def before_commit() -> bool | None:
-            return self._check_in_gate(migration, direction) if gate and self._checker else None
+        def check() -> bool:
+            return self._check_in_gate(migration, direction)
 
         self._ungated |= not (gate and migration.migration.transactional)
-        outcome = self.backend.run(migration, direction, before_commit)
+        outcome = self.backend.run(migration, direction, check if gate and self._checker else None)
         self.outcomes.append(outcome)
         self.observer.finished(direction, outcome)
 

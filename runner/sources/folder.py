@@ -169,10 +169,11 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
     """Read a file as bytes and refuse what the two databases, or two machines, would take differently."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
                 raise refusal(path, "UNEXPECTED_FILE", "not a regular file", "Move it out of this folder.")
-            if os.fstat(descriptor).st_mode & stat.S_IWOTH:
+            if mode & stat.S_IWOTH:
                 raise refusal(path, "WORLD_WRITABLE", "can be changed by everybody on this machine", "chmod o-w it.")
             seen = settled_stat(os.fstat(descriptor), time.time())
             data = file.read()

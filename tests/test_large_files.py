@@ -1,0 +1,103 @@
+"""A large file is one call of the database, and keeps every promise of a small one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2 import extensions
+
+from runner.backend import sqlite as backend
+from tests.support.databases import Database
+from tests.support.migrations import AUTHOR, BOOK, PRICE, Folder, held_locks, library, marks
+
+LARGE = "004_large"
+ROWS = 2000
+INSERTS = "".join(f"INSERT INTO shelf (id, what) VALUES ({n}, 'a shelf; number {n} of many');\n" for n in range(ROWS))
+TABLE = "CREATE TABLE shelf (id INTEGER NOT NULL PRIMARY KEY, what TEXT NOT NULL);\n"
+DROP = "DROP TABLE shelf;\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """The library, and a file that is run in one call."""
+    own = library(tmp_path)
+    own.add(LARGE, TABLE + INSERTS, DROP)
+    assert len(INSERTS) in backend.AT_ONCE
+    return own
+
+
+def test_a_large_file_is_applied_and_taken_back(database: Database, folder: Folder) -> None:
+    folder.run("apply", database=database)
+    assert database.value("SELECT count(*) FROM shelf") == ROWS
+    assert marks(database) == [AUTHOR, BOOK, PRICE, LARGE]
+    folder.run("rollback", "--yes", database=database)
+    assert "shelf" not in database.tables()
+
+
+@pytest.mark.parametrize("options", [(), ("--gate",)], ids=["plain", "gate"])
+def test_the_statement_that_fails_in_it_is_named_and_nothing_of_it_stays(
+    database: Database, folder: Folder, options: tuple[str, ...]
+) -> None:
+    folder.add(LARGE, f"{TABLE}{INSERTS}INSERT INTO shelf (id, what)\nVALUES (7, 'twice');\n{INSERTS}", DROP)
+    error = folder.error("apply", *options, database=database, expect=1)
+    assert (error["code"], error["line"]) == ("STATEMENT_FAILED", 4 + ROWS)
+    assert error["statement"].startswith("INSERT INTO shelf (id, what)\nVALUES (7")
+    assert "shelf" not in database.tables()
+    assert marks(database) == [AUTHOR, BOOK, PRICE]
+    folder.add(LARGE, TABLE + INSERTS, DROP)
+    folder.run("apply", database=database)
+    assert marks(database) == [AUTHOR, BOOK, PRICE, LARGE]
+
+
+def test_a_plain_yoyo_at_work_is_waited_for_before_it(database: Database, folder: Folder) -> None:
+    folder.run("apply", PRICE, database=database)
+    database.script("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, '2026-01-01 00:00:00', 4242)")
+    error = folder.error("apply", "--lock-wait", "0.3", database=database, expect=5)
+    assert "pid 4242" in error["message"]
+    assert "shelf" not in database.tables()
+    assert held_locks(database) == [(4242,)]
+
+
+def test_sqlite_itself_keeps_it_in_its_transaction(
+    make_database: Any, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the text does not show it."""
+    from runner.sources import folder as reader
+
+    monkeypatch.setattr(reader, "refuse_transaction_control", lambda *script, **how: None)
+    lite = make_database("sqlite")
+    for control in ("COMMIT;", "BEGIN;", "ROLLBACK; BEGIN;", "ATTACH ':memory:' AS other;"):
+        folder.add(LARGE, f"{TABLE}{INSERTS}{control}\n{INSERTS}", DROP)
+        error = folder.error("apply", database=lite, expect=1)
+        assert (error["code"], error["line"]) == ("FORBIDDEN_STATEMENT", 4 + ROWS), control
+        assert marks(lite) == [AUTHOR, BOOK, PRICE]
+        assert "shelf" not in lite.tables()
+
+
+def test_postgres_gets_a_migration_in_three_round_trips(
+    make_database: Any, pg_url: str, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pg = make_database("postgres")
+    folder.run("apply", AUTHOR, database=pg)
+    sent: list[str] = []
+
+    class Cursor(extensions.cursor):
+        def execute(self, query: Any, vars: Any = None) -> None:
+            sent.append(query.decode() if isinstance(query, bytes) else query)
+            super().execute(query, vars)
+
+    connect = psycopg2.connect
+    monkeypatch.setattr(
+        psycopg2, "connect", lambda *given, **options: connect(*given, **options, cursor_factory=Cursor)
+    )
+    folder.run("apply", "--no-verify", database=pg)
+    begun = [number for number, query in enumerate(sent) if query.startswith("BEGIN")]
+    assert len(begun) == 3
+    for number in begun:
+        first, second, third = sent[number : number + 3]
+        assert "yoyo_lock" in first
+        assert "-- What 00" in second
+        assert third.endswith("COMMIT") and "_maxwell_ledger" in third
