@@ -23,6 +23,7 @@ KEYS = frozenset(
         "allow-out-of-order",
         "backup-dir",
         "budget",
+        "batch-commits",
         "checks",
         "database",
         "ddl-lock-timeout",

@@ -51,8 +51,41 @@ def poll(attempt: Callable[[], str | None], wait: float, waiting: Waiting) -> No
         time.sleep(min(left, POLL_SECONDS * random.uniform(0.5, 1.5)))
 
 
+class SqliteHold:
+    """A lock file that is held: what it says of the run, and the journal mode that the database is to go back to.
+
+    ``journal`` is what a run that died has left behind there, or this one would; None: the mode is as it should be.
+    """
+
+    def __init__(self, descriptor: int, what: str) -> None:
+        self._descriptor = descriptor
+        user, host = user_and_host()
+        self._entry = {"pid": os.getpid(), "user": user, "host": host, "since": _now(), "what": what}
+        self.journal = _journal(os.pread(descriptor, 4096, 0))
+        self._write(self._entry)
+
+    def remember(self, journal: str | None) -> None:
+        """Keep the mode for the next run, should this one die; None: there is nothing to go back to."""
+        self.journal = journal
+        self._write(self._entry)
+
+    def end(self, path: Path) -> None:
+        """Remove the file; or leave in it what the next run has to know, and nothing else."""
+        if self.journal is None:
+            path.unlink(missing_ok=True)
+        else:
+            self._write({})
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        with suppress(OSError):  # a full disk: the lock is held all the same, only that it does not say by whom
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(
+                self._descriptor, json.dumps(entry | ({"journal": self.journal} if self.journal else {})).encode(), 0
+            )
+
+
 @contextmanager
-def sqlite_lock(database: Path, what: str, wait: float, waiting: Waiting) -> Iterator[None]:
+def sqlite_lock(database: Path, what: str, wait: float, waiting: Waiting) -> Iterator[SqliteHold]:
     """Hold ``DATABASE.maxwell-lock`` (flock) for a run. The file says who holds it, and goes with the run."""
     path = _lock_file(database)
     held: list[int] = []
@@ -81,16 +114,24 @@ def sqlite_lock(database: Path, what: str, wait: float, waiting: Waiting) -> Ite
 
     poll(attempt, wait, waiting)
     (descriptor,) = held
+    hold = None
     try:
-        user, host = user_and_host()
-        entry = {"pid": os.getpid(), "user": user, "host": host, "since": _now(), "what": what}
-        with suppress(OSError):  # a full disk: the lock is held all the same, only that it does not say by whom
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(entry).encode(), 0)
-        yield
+        hold = SqliteHold(descriptor, what)
+        yield hold
     finally:
-        path.unlink(missing_ok=True)
+        if hold is None:
+            path.unlink(missing_ok=True)
+        else:
+            hold.end(path)
         os.close(descriptor)
+
+
+def journal_left(database: Path) -> bool:
+    """Has a run of ours died, or given up, before it put the journal mode back? Or is it at work?"""
+    try:
+        return _journal(_lock_file(database).read_bytes()) is not None
+    except OSError:
+        return False
 
 
 def sqlite_lock_holder(database: Path) -> str | None:
@@ -103,6 +144,8 @@ def sqlite_lock_holder(database: Path) -> str | None:
     try:
         data = path.read_bytes()
         entry = json.loads(data)
+        if "pid" not in entry:
+            return None  # left by a run that has ended
         if entry["host"] == user_and_host()[1]:
             started = process_start(int(entry["pid"]))
             if started is None or started > entry["since"]:
@@ -141,6 +184,15 @@ def _is_same(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def _journal(data: bytes) -> str | None:
+    """The journal mode that a lock file speaks of."""
+    try:
+        journal = json.loads(data)["journal"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return journal if isinstance(journal, str) else None
 
 
 def _holder(data: bytes) -> str:

@@ -64,6 +64,7 @@ UNCOMPARED = ("--force", "--scratch", "postgresql://127.0.0.1:1/nowhere")
 SCENARIOS = [
     Scenario("apply", ["apply"], [], [["apply", id] for id in (AUTHOR, BOOK, PRICE)]),
     Scenario("gate", ["apply", "--gate"], [], [["apply", id] for id in (AUTHOR, BOOK, PRICE)]),
+    Scenario("batch", ["apply", "--batch-commits"], [["apply", AUTHOR]], [["apply", id] for id in (BOOK, PRICE)]),
     Scenario("single-transaction", ["apply", "--single-transaction"], [], [["apply"]]),
     Scenario(
         "apply-over-data",
@@ -244,6 +245,10 @@ def test_a01_a02_a03_killed_at_any_point_it_is_before_or_after_and_the_next_run_
             assert code == 0, (arena.folder / "child.log").read_text()
         assert arena.look() == end, f"point {point}: the next run ended elsewhere"
         assert arena.state() == at_end, f"point {point}: the next run left another schema, or other data"
+        if arena.database.dialect == "sqlite" and scenario.command[0] == "apply":
+            assert arena.database.value("PRAGMA journal_mode") == "delete", (
+                f"point {point}: the journal mode is not ours"
+            )
         if code != KILLED:
             break
     else:

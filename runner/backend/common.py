@@ -257,6 +257,14 @@ class Backend(Records):
         """Hold the database for a run, whose verb is ``what``. LockTimeout when the wait for another one is over."""
         raise NotImplementedError
 
+    @contextmanager
+    def batched(self) -> Iterator[None]:
+        """Within it commits need not wait for the disk; at its end all of them are there. Only under ``run_lock``.
+
+        A crash of the machine within it may take back the last of them, each whole.
+        """
+        raise NotImplementedError
+
     def head_start(self, script: Script) -> None:
         """Before the transaction of a file is begun: where it pays, begin it here, and run the file in it."""
 

@@ -45,6 +45,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         self._transaction_id = 0
         self._file_began = False  # what fails before is not the file's fault
         self._script: Script | None = None  # the last one that ran
+        self._waits_for_disk = True
         self._bundle: list[bytes] | None = None  # statements that are sent together
         self._texts: dict[tuple[str, ...], str] = {}  # yoyo's statements with psycopg2's placeholders
         with closing(connection.cursor()) as cursor:
@@ -134,6 +135,23 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
     def run_lock(self, what: str) -> Iterator[None]:
         take_postgres_lock(self.connection, self.options.lock_wait, self.observer.waiting)
         yield  # released with the connection
+
+    @contextmanager
+    def batched(self) -> Iterator[None]:
+        self._waits_for_disk = False
+        try:
+            yield
+        except BaseException:
+            with suppress(psycopg2.Error, MaxwellError):  # the first failure is what counts
+                self._wait_for_the_disk()
+            raise
+        self._wait_for_the_disk()
+
+    def _wait_for_the_disk(self) -> None:
+        """A commit that is waited for brings those before it along; there has to be something to write."""
+        self._waits_for_disk = True
+        with self.holding():
+            pass
 
     def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit | None = None) -> Outcome:
         """As the base's; when it meets a lock, the whole migration is tried again, after a growing, jittered pause."""
@@ -262,7 +280,8 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
     def _set_timeouts(self) -> str:
         """For the open transaction. A lock that is not had in time is given up: others queue behind us no longer."""
         lock = int(min(self.options.ddl_lock_try, self.options.ddl_lock_timeout) * 1000)
-        return f"SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {self._statement_milliseconds}"
+        disk = "" if self._waits_for_disk else "; SET LOCAL synchronous_commit = off"
+        return f"SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {self._statement_milliseconds}{disk}"
 
     @property
     def _statement_milliseconds(self) -> int:

@@ -18,13 +18,14 @@ from runner.backend.common import FAILED_HINT, Backend, BeforeCommit
 from runner.backend.steps import SqlMigration
 from runner.dialects.sqlite import BUSY_SECONDS, translate
 from runner.dialects.sqlite_guard import Guard
+from runner.dialects.sqlite_journal import go_back, written_ahead
 from runner.dialects.sqlite_objects import broken_objects, missing_parents
 from runner.domain import sql
 from runner.domain.migration import Dialect, Script
 from runner.domain.outcome import Direction, Outcome
 from runner.domain.url import DatabaseUrl
 from runner.errors import MigrationFailed, ViolationsFound
-from runner.lock import POLL_SECONDS, sqlite_lock
+from runner.lock import POLL_SECONDS, SqliteHold, sqlite_lock
 
 #: A file in between is run in one call, which saves a call for each statement. A smaller one has nothing to gain; a
 #: larger one is not held twice.
@@ -46,6 +47,7 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
         self._changes_before = 0
         self._guard: Guard | None = None  # what saw the last file run; None: nothing did
         self._begun_by: Script | None = None  # the file that has begun the open transaction, and has run in it
+        self._hold: SqliteHold | None = None
         super().__init__(url, connection)
 
     def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:
@@ -90,7 +92,15 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
     @contextmanager
     def run_lock(self, what: str) -> Iterator[None]:
         assert self.url.path is not None
-        with sqlite_lock(self.url.path, what, self.options.lock_wait, self.observer.waiting):
+        with sqlite_lock(self.url.path, what, self.options.lock_wait, self.observer.waiting) as self._hold:
+            if self._hold.journal is not None:  # a run died before it had put that back
+                go_back(self.connection, self._hold.journal, self._hold.remember, self.observer.warning)
+            yield
+
+    @contextmanager
+    def batched(self) -> Iterator[None]:
+        assert self._hold is not None
+        with written_ahead(self.connection, self._hold.remember, self.observer.warning):
             yield
 
     def _take_yoyo_row(self) -> int | None:

@@ -46,6 +46,7 @@ plan_option = option(
 @no_verify_option
 @option("--single-transaction", is_flag=True, help="All pending migrations in one transaction: all or nothing.")
 @option("--allow-out-of-order", is_flag=True, help="Apply what is older than something applied already.")
+@option("--batch-commits", is_flag=True, help="Wait for the disk once, at the end of the run, not for each migration.")
 @lock_wait_option
 @ddl_lock_option
 @ddl_lock_try_option
@@ -60,6 +61,7 @@ def apply(
     no_verify: bool,
     single_transaction: bool,
     allow_out_of_order: bool,
+    batch_commits: bool,
     lock_wait: float,
     ddl_lock_timeout: float,
     ddl_lock_try: float,
@@ -85,6 +87,7 @@ def apply(
         gate=gate and not no_verify,
         single_transaction=single_transaction,
         allow_out_of_order=allow_out_of_order,
+        batch_commits=batch_commits,
     )
     project = session.project(checks)
     reviewed = _reviewed(plan, target)

@@ -19,8 +19,13 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class ApplyOptions(RunOptions):
-    """How to apply. ``gate``: verify before each commit, so that what breaks the data never is committed."""
+    """How to apply. ``gate``: verify before each commit, so that what breaks the data never is committed.
+
+    ``batch_commits``: wait for the disk once, at the end. A new SQLite file, in which nothing can be lost, gets that
+    anyhow.
+    """
 
     gate: bool = False
     single_transaction: bool = False
     allow_out_of_order: bool = False
+    batch_commits: bool = False

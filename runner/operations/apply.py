@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from runner.domain.migration import Migration
@@ -10,6 +11,7 @@ from runner.domain.outcome import Direction, Observer, RunReport
 from runner.domain.state import MigrationStatus, Standing, State
 from runner.domain.target import resolve, up_to
 from runner.errors import UsageError
+from runner.lock import journal_left
 from runner.operations.history_guard import refuse_broken_history, refuse_unfinished
 from runner.operations.project import Project
 
@@ -37,7 +39,8 @@ def apply(
         standing = project.standing(connection)
         for item in standing.in_state(State.COSMETIC):
             observer.cosmetic(item.id)
-        if not created and not standing.in_state(State.UNFINISHED) and not pending_up_to(standing, target, options):
+        idle = not created and not standing.in_state(State.UNFINISHED) and not pending_up_to(standing, target, options)
+        if idle and not (project.url.path and journal_left(project.url.path)):
             return RunReport(Direction.APPLY, (), standing)
         # What looks unfinished may be at work: the lock tells.
         from runner.operations.run import locked  # it brings yoyo, which nothing pending does not need
@@ -54,14 +57,16 @@ def apply_locked(
     standing = run.project.standing(run.connection)
     pending = pending_up_to(standing, target, options)
     migrations = run.in_order([_file(item) for item in pending], Direction.APPLY)
+    single = options.single_transaction
     if reviewed is not None:
         reviewed.refuse_if_not_the_same(run.project, run.connection, standing, migrations)
-    if options.single_transaction:
+    if single:
         _refuse_non_transactional(migrations)
     verified = None
     if migrations:
-        run.run(migrations, Direction.APPLY, standing, gate=options.gate, single_transaction=options.single_transaction)
-        verified = run.verify_after(Direction.APPLY, standing)
+        with run.backend.batched() if _in_a_batch(migrations, options, created) else nullcontext():
+            run.run(migrations, Direction.APPLY, standing, gate=options.gate, single_transaction=single)
+            verified = run.verify_after(Direction.APPLY, standing)
     after = run.project.standing(run.connection)
     return RunReport(Direction.APPLY, tuple(run.outcomes), after, verified, created)
 
@@ -83,6 +88,11 @@ def pending_up_to(standing: Standing, target: str, options: ApplyOptions) -> tup
             "apply does not go down to base", code="WRONG_DIRECTION", hint="Use 'maxwell-db rollback base'."
         )
     return up_to(standing.pending, last)
+
+
+def _in_a_batch(migrations: list[Migration], options: ApplyOptions, created: bool) -> bool:
+    """Is the disk waited for at the end alone? In a file that this run has made nothing can be lost."""
+    return len(migrations) > 1 and not options.single_transaction and (options.batch_commits or created)
 
 
 def _file(item: MigrationStatus) -> Migration:

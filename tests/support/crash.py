@@ -68,6 +68,8 @@ class _Ticks:
 
 def _only_reads(sql: str) -> bool:
     words = sql.split(None, 1)
+    if "journal_mode =" in sql:
+        return False
     return bool(words) and words[0].upper() in ("SELECT", "SHOW", "EXPLAIN", "WITH", "RESET", "SET", "PRAGMA")
 
 
