@@ -101,3 +101,29 @@ def test_postgres_gets_a_migration_in_three_round_trips(
         assert "yoyo_lock" in first
         assert "-- What 00" in second
         assert third.endswith("COMMIT") and "_maxwell_ledger" in third
+
+
+@pytest.fixture
+def very_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent to PostgreSQL in pieces begins earlier."""
+    from runner.backend import postgres as pg_backend
+    from runner.dialects import postgres as pg_dialect
+
+    monkeypatch.setattr(pg_dialect, "LARGE", 10_000)
+    monkeypatch.setattr(pg_backend, "PIECE", 5_000)
+
+
+@pytest.mark.usefixtures("very_large")
+def test_a_file_sent_to_postgres_in_pieces_is_one_transaction(make_database: Any, pg_url: str, folder: Folder) -> None:
+    pg = make_database("postgres")
+    folder.run("apply", database=pg)
+    assert pg.value("SELECT count(*) FROM shelf") == ROWS
+    folder.run("rollback", "--yes", database=pg)
+    folder.add(LARGE, f"{TABLE}{INSERTS}INSERT INTO shelf (id, what)\nVALUES (7, 'twice');\n", DROP)
+    error = folder.error("apply", database=pg, expect=1)
+    assert error["code"] == "STATEMENT_FAILED"
+    assert 4 + ROWS - 100 < error["line"] <= 4 + ROWS
+    assert "shelf" not in pg.tables()
+    folder.add(LARGE, f"{TABLE}{INSERTS}INSERT INTO shelfs (id) VALUES (7);\n", DROP)
+    assert folder.error("apply", database=pg, expect=1)["line"] == 4 + ROWS
+    assert marks(pg) == [AUTHOR, BOOK, PRICE]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.domain.sql import first_words, sqlite_statements
+from runner.domain.pieces import pieces
+from runner.domain.sql import first_words, postgres_statements, sqlite_statements
 from runner.sources.guard import is_suspect
 
 _WORDS = re.findall(
@@ -84,3 +86,31 @@ def _slow_end(text: str, start: int) -> int:
             return edge.end()
         clause = edge.end()
     return len(text)
+
+
+_TEXTS = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "INSERT INTO t VALUES (1, 'a;b');\n",
+                'insert into "q;" values (-1);',
+                "DELETE FROM t -- all; of it\n;\n",
+            ),
+            *("INSERT INTO t VALUES (E'it\\'s;');\n", "INSERT INTO t VALUES ($$a;'b$$);\n", "/* a; b */ SELECT 1;\n"),
+            *("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;\n", "-- ';\n", ";", "\n", "é"),
+            *("CREATE RULE r AS ON INSERT TO t DO ALSO (DELETE FROM t; UPDATE t SET a = 1);\n", "UPDATE t SET a = 1;"),
+        ]
+    ),
+    max_size=12,
+)
+
+
+@given(_TEXTS, st.integers(1, 80), st.sampled_from([20, 100_000]))
+@settings(max_examples=1000)
+def test_pieces_are_the_whole_text_and_cut_no_statement(parts: list[str], size: int, window: int) -> None:
+    text = "".join(parts)
+    with patch("runner.domain.pieces._WINDOW", window):
+        found = [text[begin:end] for begin, end in pieces(text, size)]
+    assert "".join(found) == text
+    whole = [statement.text for statement in postgres_statements(text)]
+    assert [statement.text for piece in found for statement in postgres_statements(piece)] == whole

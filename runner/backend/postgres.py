@@ -20,8 +20,10 @@ from runner.backend.records import utc_now
 from runner.backend.steps import SqlMigration
 from runner.dialects import postgres
 from runner.dialects.postgres_indexes import concurrent_index, drop_index, index_state
+from runner.domain import sql
 from runner.domain.migration import Dialect, Script
 from runner.domain.outcome import Direction, Outcome
+from runner.domain.pieces import pieces
 from runner.domain.url import DatabaseUrl
 from runner.errors import MaxwellError, MigrationFailed
 from runner.lock import take_postgres_lock
@@ -33,6 +35,7 @@ IN_DOUBT_HINT = (
 
 #: What the server cannot take for a number, in a transaction that is not the one which was begun.
 _ENDED = "maxwell-db: the transaction was ended"
+PIECE = 500_000  # characters of a large file that are sent at once
 DEAD_CLIENT_MILLISECONDS = 500  # after so long the server notices that a run was killed, and ends its statement
 
 
@@ -186,14 +189,24 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
         self._file_began, self._script = True, script
         if not self._in_transaction:
             self.execute(f"SET statement_timeout = {self._statement_milliseconds}")
+        if self._in_transaction and len(script.text) > postgres.LARGE:
+            for start, end in pieces(script.text, PIECE):
+                self._send(script, script.text[start:end], start)
+        else:
+            # Whole and without parameters: nothing splits it, and '%' means itself.
+            self._send(script, script.text, 0)
+
+    def _send(self, script: Script, text: str, start: int) -> None:
         try:
             with closing(self.connection.cursor()) as cursor:
-                # Whole and without parameters: nothing splits it, and '%' means itself.
-                cursor.execute(script.text)
+                cursor.execute(text)
         except psycopg2.Error as error:
-            failure = postgres.statement_failed(error, script, self._hint())
+            failure = postgres.statement_failed(error, script, self._hint(), start)
             if not self._in_transaction:
                 postgres.locate(self.connection, script, failure)  # the file has one statement, so none is run again
+            elif failure.line is None and len(script.text) > postgres.LARGE:
+                failure.line = sql.line_of(script.text, start + len(text) - len(text.lstrip()))
+                failure.message += "\nThe statement is on this line, or on one of those after it."
             raise failure from error
 
     def clear_the_way(self, script: Script) -> None:

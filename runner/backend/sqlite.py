@@ -27,6 +27,7 @@ from runner.domain.url import DatabaseUrl
 from runner.errors import MigrationFailed, ViolationsFound
 from runner.lock import POLL_SECONDS, SqliteHold, sqlite_lock
 
+CACHE_KILOBYTES = 64_000  # at most, for the run; SQLite's own 2 MB do not hold the schema of a thousand tables
 #: A file in between is run in one call, which saves a call for each statement. A smaller one has nothing to gain; a
 #: larger one is not held twice.
 AT_ONCE = range(50_000, 50_000_000)
@@ -114,6 +115,7 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
     def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit | None = None) -> Outcome:
         if not self._looked:
             # Once, and only for a run that has something to do: it reads every foreign key of the database.
+            self.connection.execute(f"PRAGMA cache_size = {-CACHE_KILOBYTES}")
             self._known_orphans = self._orphans()
             self._known_broken = broken_objects(self.connection)
             self._known_missing = missing_parents(self.connection)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OLDEST = 130000
 CONNECT_SECONDS = 10  # unless the URL or the environment says otherwise
+LARGE = 32_000_000  # characters; a larger file is sent in pieces of whole statements, so that it is not held thrice
 REPLAY_SECONDS = 5  # for one statement, when the one that failed is looked for
 
 
@@ -60,8 +61,11 @@ def translate(error: Any, url: DatabaseUrl) -> MaxwellError:
     )
 
 
-def statement_failed(error: Any, script: Script, hint: str) -> MigrationFailed:
-    """A driver's error as one of a file: the server's words, its SQLSTATE, detail and hint, and the line if it said."""
+def statement_failed(error: Any, script: Script, hint: str, start: int = 0) -> MigrationFailed:
+    """A driver's error as one of a file: the server's words, its SQLSTATE, detail and hint, and the line if it said.
+
+    What was sent is the text from ``start`` on.
+    """
     diag = error.diag
     lines = [
         f"{diag.message_primary or ' '.join(str(error).split())} (SQLSTATE {error.pgcode})"
@@ -76,7 +80,7 @@ def statement_failed(error: Any, script: Script, hint: str) -> MigrationFailed:
     failure = MigrationFailed("\n".join(lines), code="STATEMENT_FAILED", hint=hint, file=script.path)
     failure.sqlstate = error.pgcode
     if diag.statement_position and not diag.internal_position:
-        _place(failure, script, int(diag.statement_position) - 1)
+        _place(failure, script, start + int(diag.statement_position) - 1)
     return failure
 
 
@@ -93,6 +97,8 @@ def locate(connection: Any, script: Script, failure: MigrationFailed) -> None:
     """
     from runner.domain import sql  # the scanner is needed where something failed
 
+    if len(script.text) > LARGE:
+        return  # to run it all again takes too long
     found = list(sql.postgres_statements(script.text))
     if len(found) == 1:
         failure.line, failure.statement = sql.line_of(script.text, found[0].start), found[0].text
@@ -122,6 +128,8 @@ def _place(failure: MigrationFailed, script: Script, offset: int) -> None:
     from runner.domain import sql
 
     failure.line = sql.line_of(script.text, offset)
+    if len(script.text) > LARGE:
+        return
     for statement in sql.postgres_statements(script.text):
         if statement.start <= offset < statement.start + len(statement.text):
             failure.statement = statement.text
