@@ -168,10 +168,18 @@ class _Watch:
 
 def _family(pid: int) -> list[int]:
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        # Of every thread: whoever starts a process is its parent.
+        children = [child for task in Path(f"/proc/{pid}/task").iterdir() for child in _children(task)]
     except OSError:
         return []
     return [pid, *(one for child in children for one in _family(int(child)))]
+
+
+def _children(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except OSError:
+        return []
 
 
 def _shared_once(pid: int) -> float:

@@ -473,8 +473,11 @@ def test_a_copy_that_is_not_the_source_is_never_committed(
 ) -> None:
     from runner.transfer import copying
 
-    line = copying.line
-    monkeypatch.setattr(copying, "line", lambda columns: line(columns).replace('t."content"', 'upper(t."content")'))
+    for name in ("line", "plain_line"):
+        line = getattr(copying, name)
+        monkeypatch.setattr(
+            copying, name, lambda columns, line=line: line(columns).replace('t."content"', 'upper(t."content")')
+        )
     target = make_database("postgres")
     before = footprint(target)
     answer = maxwell.answer(target, expect=4)

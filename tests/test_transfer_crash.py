@@ -102,11 +102,11 @@ def test_killed_at_any_point_all_is_there_or_nothing_and_the_next_run_goes_on(
 
 
 PLACES = {
-    "preflight": (operation, "preflight"),
+    "pairing": (operation, "pair"),
     "drop": (operation.rebuild, "take_away"),
     "copy": (operation, "copy"),
     "keys": (operation.rebuild, "put_back"),
-    "proof": (operation.proof, "read_back"),
+    "proof": (operation.proof, "read_streams"),
     "record": (operation, "write_record"),
 }
 

@@ -22,11 +22,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.errors import MisfitFound
 from runner.transfer import proof, rebuild
 from runner.transfer.copying import copy
 from runner.transfer.findings import Findings, Lost
+from runner.transfer.looking import look
 from runner.transfer.model import Map, Progress
-from runner.transfer.preflight import preflight
+from runner.transfer.preflight import pair, preflight
 from runner.transfer.source import snapshot
 from runner.transfer.target import read_target
 
@@ -148,6 +150,52 @@ def test_what_passes_comes_back_equal_and_what_is_refused_could_not_be_held(conn
             }
 
     check()
+
+
+@pytest.mark.parametrize("affinity", ["", "TEXT", "INTEGER", "REAL", "NUMERIC"])
+@pytest.mark.parametrize("type_name", TYPES)
+def test_what_is_copied_at_once_is_what_the_look_at_all_of_it_lets_pass(
+    connection: Any, type_name: str, affinity: str
+) -> None:
+    """What does not fit is seen beside the copy, or is refused, or comes back changed."""
+    name = f"t{TYPES.index(type_name)}"
+    (table,) = (each for each in read_target(connection) if each.name == name)
+
+    @settings(
+        max_examples=int(os.environ.get("MAXWELL_TEST_EXAMPLES", "8")),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(values, min_size=1, max_size=3))
+    def check(some: list[Any]) -> None:
+        with closing(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)) as lite:
+            lite.execute(f"CREATE TABLE {name} (n INTEGER PRIMARY KEY, v {affinity})")
+            for number, value in enumerate(some):
+                given, sql = (value.data, "CAST(? AS TEXT)") if isinstance(value, Raw) else (value, "?")
+                lite.execute(f"INSERT INTO {name} VALUES (?, {sql})", (number, given))
+            assert copied_at_once(lite, connection, table) == (refused_rows(lite, table) == {})
+
+    check()
+
+
+def copied_at_once(lite: sqlite3.Connection, connection: Any, table: Any) -> bool:
+    with connection.cursor() as cursor, snapshot(lite) as source:
+        cursor.execute("BEGIN")
+        try:
+            rebuild.settings(connection)
+            findings = Findings(1000, Lost(None))
+            plans = pair(source, [table], Map(), findings)
+            seen = look(source, plans, findings, Progress())
+            rebuild.empty(connection, [table])
+            copy(source, connection, plans, {plan.name: source.count(plan.source) for plan in plans}, Progress())
+            if seen.digests:
+                return proof.read_streams(connection, plans, Progress()) == seen.digests
+            there = proof.read_back(connection, plans, Progress(), None)
+            return proof.compare(proof.read_doubles(source, plans, seen.sums), there) == []
+        except (psycopg2.DataError, psycopg2.IntegrityError, MisfitFound):
+            return False
+        finally:
+            cursor.execute("ROLLBACK")
 
 
 def refused_rows(lite: sqlite3.Connection, table: Any) -> dict[int, str]:

@@ -62,12 +62,12 @@ class CheckResult:
     violations: int = 0
     sample: tuple[Violation, ...] = ()
     duration_ms: float = 0.0
-    reason: str | None = None  # why it was skipped
+    reason: str | None = None  # why it was not run
     # Eight bytes for each violation: enough to tell old from new without keeping a million rows.
     fingerprints: array[int] = field(default_factory=_no_fingerprints, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON form; ``reason`` is there only when the check was skipped."""
+        """The JSON form; ``reason`` is there only when the check was not run."""
         answer: dict[str, Any] = {
             "name": self.name,
             "kind": self.kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,11 +22,15 @@ from runner.transfer.copying import copy
 from runner.transfer.failing import server_refused
 from runner.transfer.findings import Findings, Lost, written_down
 from runner.transfer.freeze import freeze, thaw
+from runner.transfer.helper import Helper, Looking, helping
+from runner.transfer.looking import refuse
 from runner.transfer.model import Progress, TableSum
-from runner.transfer.outcome import Clock, TransferOptions, TransferReport
-from runner.transfer.preflight import preflight
+from runner.transfer.outcome import Both, Clock, TransferOptions, TransferReport
+from runner.transfer.preflight import pair, preflight
 from runner.transfer.record import recorded_map, write_record
+from runner.transfer.relations import look_at_relations, orphan_names
 from runner.transfer.source import Plan, Source, snapshot
+from runner.transfer.stream import is_streamed
 from runner.transfer.target import TargetTable, read_target
 from runner.transfer.versions import missing, refuse_unpaired, shared
 from verify.model import VerifyReport
@@ -46,13 +50,19 @@ def transfer(
     run = _Transfer(source, target, options, observer, progress)
     with (
         source.connection(read_only=not options.freeze_source, what="transfer") as reading,
+        helping(reading, source.url, wanted=not (options.dry_run or options.mapping)) as helper,
         sqlite_lock(_path(source), "transfer", options.lock_wait, observer.waiting),
         target.connection(what="transfer") as connection,
         run.on(connection),
         written_down(options.mapping, wanted=not options.dry_run) as lost,
-        snapshot(reading, to_freeze=options.freeze_source and not options.dry_run) as rows,
+        snapshot(
+            reading,
+            to_freeze=options.freeze_source and not options.dry_run,
+            url=source.url,
+            follow=helper.begin if helper else None,
+        ) as rows,
     ):
-        report = run.copy(rows, lost)
+        report = run.copy(rows, lost, helper if rows.is_followed else None)
         if options.freeze_source and not options.dry_run:
             _commit_freezing(reading, report)
         lost.keep()
@@ -112,6 +122,8 @@ class _Transfer:
         self._observer = Observer() if options.dry_run else observer
         self._progress = Clock(progress)
         self._backend: Any = None
+        self._tables: Sequence[TargetTable] = ()
+        self._looked = False  # at every value, so that the report has all that does not fit
         self.report = TransferReport(dry_run=options.dry_run)
 
     @contextmanager
@@ -139,7 +151,7 @@ class _Transfer:
         error.transfer = replace(self.report, seconds=self._progress.stop())  # type: ignore[attr-defined]
         return error
 
-    def copy(self, source: Source, lost: Lost) -> TransferReport:
+    def copy(self, source: Source, lost: Lost, helper: Helper | None) -> TransferReport:
         started = datetime.now(UTC).replace(tzinfo=None)
         backend, connection, options = self._backend, self._backend.connection, self._options
         standing, there = self._standings(source, connection)
@@ -147,16 +159,18 @@ class _Transfer:
         names = {table.name.lower() for table in source.catalog().tables}
         known = self._migrate_alone(connection, pending, names)
         frozen = None
-        with backend.transaction(rollback_on_exit=options.dry_run):
+        with self._all_findings(source, connection), backend.transaction(rollback_on_exit=options.dry_run):
             backend.prepare()
             backend.enter()
-            tables = self._empty_tables(connection, pending, names, known)
-            plans, sums = self._preflight(source, tables, lost)
-            if not options.dry_run:
+            self._tables = self._empty_tables(connection, pending, names, known)
+            if options.dry_run:
+                self._preflight(source, lost)
+            else:
                 before = self._verify(connection)  # what is wrong with empty tables is not the data's fault
-                self._load(source, connection, tables, plans, sums)
-                self._prove(source, connection, plans, sums)
-                self._check(connection, before)
+                if options.mapping:
+                    self._copy_settled(source, connection, lost, before)
+                else:
+                    self._copy_as_it_is(source, connection, helper, before)
                 newest = shared(standing)[-1]
                 write_record(
                     connection,
@@ -182,13 +196,59 @@ class _Transfer:
             seconds=self._progress.stop(),
         )
 
+    def _copy_settled(self, source: Source, connection: Any, lost: Lost, before: VerifyReport | None) -> None:
+        """One thing after the other: what a map changes has to be known before the first row goes."""
+        plans, sums = self._preflight(source, lost)
+        self._load(source, connection, plans, {name: one.rows for name, one in sums.items()}, self._progress)
+        self._prove(source, connection, plans, sums)
+        self._check(self._verify(connection, before), before)
+
+    def _copy_as_it_is(
+        self, source: Source, connection: Any, helper: Helper | None, before: VerifyReport | None
+    ) -> None:
+        """Look at every value, beside the copy if there is a helper; what arrived is compared before the commit.
+
+        What PostgreSQL refuses or changes, and what is found otherwise, ends it, and ``_all_findings`` tells of all.
+        """
+        findings = Findings(self._options.sample, Lost(None))
+        plans = pair(source, self._tables, self._options.mapping, findings)
+        refuse(findings)
+        counts = {plan.name: source.count(plan.source) for plan in plans}
+        looking = Looking(source, plans, findings, helper, self._progress)
+        away = self._load(source, connection, plans, counts, Both(self._progress, looking.check))
+        if not away.all_keys:
+            look_at_relations(source, plans, self._options.mapping, findings)
+            refuse(findings)
+        proven = orphan_names(plans) if away.all_keys else ()
+        verified = self._verify(connection, before, proven)
+        rebuild.in_order(connection)
+        arrived = proof.read_streams(connection, [plan for plan in plans if is_streamed(plan)], self._progress)
+        seen = looking.wait()
+        self.report = replace(self.report, tables=dict(seen.sums))
+        if any(digest != seen.digests[name] for name, digest in arrived.items()):
+            # Another order of the rows, a value that does not fit, or an error of the copy: the long way tells which.
+            self._prove(source, connection, *self._preflight(source, Lost(None)))
+        else:
+            self._prove(source, connection, [plan for plan in plans if plan.name not in arrived], seen.sums)
+        self._check(verified, before)
+
+    @contextmanager
+    def _all_findings(self, source: Source, connection: Any) -> Iterator[None]:
+        """Where the data are refused within it, by whomever, look at all of them, and raise what does not fit."""
+        try:
+            yield
+        except (connection.DataError, connection.IntegrityError, MisfitFound):
+            if self._tables and not self._looked:
+                self._preflight(source, Lost(None))
+            raise
+
     def compare(self, source: Source, connection: Any) -> TransferReport:
         standing, there = self._standings(source, connection)
         missing(standing, there, migrate=False)
         rebuild.settings(connection)
-        plans, sums = self._preflight(source, read_target(connection), Lost(None))
-        self._prove(source, connection, plans, sums)
-        self._check(connection, None)
+        self._tables = read_target(connection)
+        self._prove(source, connection, *self._preflight(source, Lost(None)))
+        self._check(self._verify(connection), None)
         return replace(self.report, compared=True, seconds=self._progress.stop())
 
     def _standings(self, source: Source, connection: Any) -> tuple[Standing, Standing]:
@@ -252,35 +312,23 @@ class _Transfer:
         rebuild.lock_tables(connection, tables, self._options.lock_wait)
         return tables
 
-    def _preflight(
-        self, source: Source, tables: Sequence[TargetTable], lost: Lost
-    ) -> tuple[list[Plan], dict[str, TableSum]]:
+    def _preflight(self, source: Source, lost: Lost) -> tuple[list[Plan], dict[str, TableSum]]:
+        self._looked = True
         findings = Findings(self._options.sample, lost)
-        plans, sums = preflight(source, tables, self._options.mapping, findings, self._progress)
+        plans, sums = preflight(source, self._tables, self._options.mapping, findings, self._progress)
         self.report = replace(self.report, findings=findings.all(), tables=sums if not findings.unsettled else {})
-        if findings.unsettled:
-            groups = sum(one.action is None for one in self.report.findings)
-            raise MisfitFound(
-                f"the data do not fit the target: {findings.unsettled} findings of {groups} sorts; nothing was written",
-                code="DATA_MISFIT",
-                hint="Correct the source; or settle each sort on purpose, in a file given as --map.",
-            )
+        refuse(findings)
         return plans, sums
 
     def _load(
-        self,
-        source: Source,
-        connection: Any,
-        tables: Sequence[TargetTable],
-        plans: Sequence[Plan],
-        sums: dict[str, TableSum],
-    ) -> None:
+        self, source: Source, connection: Any, plans: Sequence[Plan], counts: dict[str, int], progress: Progress
+    ) -> rebuild.Away:
         before = rebuild.read_definitions(connection)
-        away = rebuild.take_away(connection, tables)
+        away = rebuild.take_away(connection, self._tables)
         filled = [plan.target for plan in plans]  # what only the target has, is left alone
         rebuild.empty(connection, filled)
-        copy(source, connection, plans, {name: one.rows for name, one in sums.items()}, self._progress)
-        rebuild.put_back(connection, away, self._progress)
+        copy(source, connection, plans, counts, progress)
+        rebuild.put_back(connection, away, progress)
         rebuild.set_sequences(connection, source, plans)
         after = rebuild.read_definitions(connection)
         if before != after:
@@ -290,13 +338,17 @@ class _Transfer:
                 code="CATALOG_CHANGED",
                 hint="Everything is rolled back. Please report it, with the definition of that table.",
             )
-        rebuild.analyze(connection, filled)
+        rebuild.analyze(connection, filled, progress)
+        return away
 
     def _prove(self, source: Source, connection: Any, plans: Sequence[Plan], sums: dict[str, TableSum]) -> None:
-        there = proof.read_back(connection, plans, self._progress, sum(one.rows for one in sums.values()))
+        """By sums, which do not depend on the order of the rows."""
+        if not plans:
+            return
+        there = proof.read_back(connection, plans, self._progress, sum(sums[plan.name].rows for plan in plans))
         here = proof.read_doubles(source, plans, sums)
         self.report = replace(self.report, tables=here)
-        differences = proof.compare(here, there)
+        differences = proof.compare({plan.name: here[plan.name] for plan in plans}, there)
         if not differences:
             return
         tables = {one.table for one in differences}
@@ -312,16 +364,20 @@ class _Transfer:
             else "Everything is rolled back; the target is as it was.",
         )
 
-    def _verify(self, connection: Any) -> VerifyReport | None:
+    def _verify(
+        self, connection: Any, before: VerifyReport | None = None, proven: Collection[str] = ()
+    ) -> VerifyReport | None:
         if not self._options.verify:
             return None
-        return verify(connection, "postgres", checks_dirs=self._target.checks, snapshot=False)
+        if before is not None:
+            self._progress.stage("verifying", None)
+        return verify(
+            connection, "postgres", checks_dirs=self._target.checks, snapshot=False, before=before, proven=proven
+        )
 
-    def _check(self, connection: Any, before: VerifyReport | None) -> None:
-        if not self._options.verify:
+    def _check(self, report: VerifyReport | None, before: VerifyReport | None) -> None:
+        if report is None:
             return
-        self._progress.stage("verifying", None)
-        report = verify(connection, "postgres", checks_dirs=self._target.checks, snapshot=False, before=before)
         self.report = replace(self.report, verify=report)
         new = report if before is None else report.new_since(before)
         if new.failed("error"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from hashlib import blake2b, sha256
 from operator import methodcaller
 from zlib import crc32
 
-from runner.transfer.expressions import NULL, Normalise
+from runner.transfer.expressions import NULL, SEPARATOR, Normalise
 from runner.transfer.model import TableSum
 
 _hash = partial(blake2b, digest_size=8)
@@ -34,8 +34,20 @@ class Sums:
         finished = self.normalised(columns)
         for place, column in enumerate(finished):
             self._columns[place] += sum(map(crc32, column))
-        self._total += sum(map(int.from_bytes, map(_digest, map(_hash, map(b"\0".join, zip(*finished, strict=True))))))
+        self._add_up(map(SEPARATOR.join, zip(*finished, strict=True)))
         self._rows += len(finished[0]) if finished else 0
+
+    def add_rows(self, rows: Sequence[bytes]) -> None:
+        """Some rows whole, the canonical texts of their values with ``SEPARATOR`` between them."""
+        width = len(self._names)
+        hashes = list(map(crc32, SEPARATOR.join(rows).split(SEPARATOR)))
+        for place in range(width):
+            self._columns[place] += sum(hashes[place::width])
+        self._add_up(rows)
+        self._rows += len(rows)
+
+    def _add_up(self, rows: Iterable[bytes]) -> None:
+        self._total += sum(map(int.from_bytes, map(_digest, map(_hash, rows))))
 
     def normalised(self, columns: Sequence[Sequence[bytes]]) -> list[Sequence[bytes]]:
         return [

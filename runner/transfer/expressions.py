@@ -20,10 +20,18 @@ from runner.domain.quoting import quote_name
 from runner.transfer.judging import INTEGERS, TEXTS, parse_time
 from runner.transfer.target import TargetColumn
 
-NULL = b"\xff"  # stands for NULL where texts are joined: no UTF-8 has that byte
+# Where texts are joined: no UTF-8 has these bytes.
+NULL = b"\xff"
+SEPARATOR = b"\xfe"  # between the values of a row
+DOUBLE = b"\xfd"  # in the place of a double, whose bits are read beside the texts
+SENT_NULL = b"\xfc"  # NULL on the way to COPY: not the same, so that no value that has the byte passes for NULL twice
 NULL_SQL = "CAST(x'FF' AS TEXT)"
+_SEPARATOR_SQL = "CAST(x'FE' AS TEXT)"
+_DOUBLE_SQL = "CAST(x'FD' AS TEXT)"
+_SENT_NULL_SQL = "CAST(x'FC' AS TEXT)"
 _REAL = "printf('%!.20g', {0})"  # twenty digits: fewer read back as another double now and then
 _ARGUMENTS = 90  # of one printf; SQLite takes 100 or more
+_DEPTH = 50  # of an expression; SQLite takes 1000, and rather less where it runs in little memory
 
 Normalise = Callable[[bytes], bytes]
 
@@ -44,6 +52,31 @@ def suspect_in_chunk(column: TargetColumn, value: str) -> str:
 def _or_null(column: TargetColumn, value: str, test: str) -> str:
     null = "1" if column.not_null else "0"
     return f"(CASE WHEN {value} IS NULL THEN {null} ELSE {test} END)"
+
+
+def disguised(column: TargetColumn, value: str) -> str | None:
+    """A condition that holds for every value that does not fit though PostgreSQL may give the same text back for it.
+
+    It is NULL for NULL. All else that does not fit the server refuses, or gives back as another text than the source's.
+    """
+    raw = f"+{value} COLLATE BINARY"  # by storage class alone: numbers are less than texts, and texts than bytes
+    if column.type in INTEGERS or column.type == "bool":
+        return f"{raw} >= ''"
+    if column.type in TEXTS:
+        return f"{raw} >= x'' OR {raw} < ''"
+    if column.type == "float8":
+        return f"{raw} NOT BETWEEN -9007199254740992 AND 9007199254740992"
+    if column.type == "bytea":
+        return f"{raw} < x''"
+    if column.type in ("timestamp", "date"):
+        # Of one length there is nothing but days and times; of others there are 'infinity' and years before Christ.
+        length = 19 if column.type == "timestamp" else 10
+        return f"{raw} >= x'' OR (length({value}) <> {length} AND {_suspect(column, value)})"
+    return None
+
+
+#: Types of which both sides have one text, doubles by their bits: what ``disguised`` does not know is not among them.
+SAME_TEXT = INTEGERS.keys() | set(TEXTS) | {"bool", "float8", "bytea", "timestamp", "date"}
 
 
 _MONTH_DAY = (
@@ -118,6 +151,34 @@ def line(columns: Sequence[tuple[TargetColumn, str]]) -> str:
     return " || ',' || ".join(parts)
 
 
+def plain_line(columns: Sequence[tuple[TargetColumn, str]]) -> str:
+    """One row as a line of COPY's text form, if no value has a character that is written otherwise."""
+    parts = []
+    for start in range(0, len(columns), _ARGUMENTS):
+        some = columns[start : start + _ARGUMENTS]
+        values = ", ".join(f"ifnull({_sent(*each)}, {_SENT_NULL_SQL})" for each in some)
+        parts.append(f"printf('{chr(9).join(['%s'] * len(some))}', {values})")
+    return " || char(9) || ".join(parts)
+
+
+def row_text(columns: Sequence[tuple[TargetColumn, str]]) -> str:
+    """The canonical texts of a row in one, with ``SEPARATOR`` between them; doubles are left open, as ``DOUBLE``."""
+    return _joined(
+        [_place_of_double(value) if column.type == "float8" else canonical(column, value) for column, value in columns]
+    )
+
+
+def _place_of_double(value: str) -> str:
+    return f"CASE WHEN {value} IS NULL THEN {NULL_SQL} ELSE {_DOUBLE_SQL} END"
+
+
+def _joined(texts: Sequence[str]) -> str:
+    if len(texts) <= _DEPTH:
+        return f" || {_SEPARATOR_SQL} || ".join(f"({text})" if " " in text else text for text in texts)
+    half = len(texts) // 2
+    return f"({_joined(texts[:half])}) || {_SEPARATOR_SQL} || ({_joined(texts[half:])})"
+
+
 def _sent(column: TargetColumn, value: str) -> str:
     if column.type in ("float8", "float4"):
         return _digits(column, value)
@@ -178,6 +239,11 @@ def _with_seconds(text: str) -> str:
     )
 
 
+def target_bits(column: TargetColumn) -> str:
+    """The text of ``row_text`` on PostgreSQL, doubles as the bytes of their bits."""
+    return f"encode(float8send({quote_name(column.name)}), 'hex')" if column.type == "float8" else target_text(column)
+
+
 def target_text(column: TargetColumn) -> str:
     """The same text on PostgreSQL, before ``normaliser``."""
     name = quote_name(column.name)
@@ -190,8 +256,19 @@ def normaliser(column: TargetColumn) -> Normalise | None:
     return _NORMALISERS.get(column.type)
 
 
+def bits(number: float) -> bytes:
+    """The canonical text of a double: its bits."""
+    return struct.pack(">d", number).hex().encode()
+
+
+def double_of(text: bytes) -> float:
+    """The double of which this is the canonical text."""
+    (number,) = struct.unpack(">d", bytes.fromhex(text.decode()))
+    return float(number)
+
+
 def _double(text: bytes) -> bytes:
-    return repr(float(text)).encode()
+    return bits(float(text))
 
 
 def _number(text: bytes) -> bytes:

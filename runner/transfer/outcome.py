@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,22 @@ class TransferReport:
     @property
     def rows(self) -> int:
         return sum(one.rows for one in self.tables.values())
+
+
+class Both(Progress):
+    """Passes progress on, after a look at something else that may end it."""
+
+    def __init__(self, listener: Progress, check: Callable[[], None]) -> None:
+        self._listener = listener
+        self._check = check
+
+    def stage(self, name: str, total: int | None) -> None:
+        self._check()
+        self._listener.stage(name, total)
+
+    def advance(self, rows: int) -> None:
+        self._check()
+        self._listener.advance(rows)
 
 
 class Clock(Progress):

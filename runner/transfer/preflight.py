@@ -29,7 +29,7 @@ def preflight(
     plans = pair(source, tables, mapping, findings)
     total = sum(source.count(plan.source) for plan in plans)
     progress.stage("looking at every value", total)
-    scan = _Scan(source, mapping, findings, progress)
+    scan = Scan(source, mapping, findings, progress)
     if not mapping:
         # One reading for both.
         sums = {plan.name: scan.read(plan, judge=True, add_up=True) for plan in plans}
@@ -88,7 +88,9 @@ def _same(name: str, names: Any) -> str | None:
     return folded[0] if len(folded) == 1 else None
 
 
-class _Scan:
+class Scan:
+    """Reads whole tables, judges their values, and adds them up."""
+
     def __init__(self, source: Source, mapping: Map, findings: Findings, progress: Progress) -> None:
         self._source = source
         self._mapping = mapping
@@ -132,14 +134,14 @@ class _Scan:
                     for number, ((column, _), blob) in enumerate(zip(plan.columns, blobs, strict=True))
                 )
                 if suspicious or damaged:
-                    self._judge(plan, after, last, everything=damaged)
+                    self.judge(plan, after, last, everything=damaged)
                 if damaged and self._findings.unsettled:
                     blobs = [b"\0" * (rows - 1)] * len(blobs)  # there is nothing to be summed up any more
             yield [blob.split(b"\0") for blob in blobs]
 
     def _streamed(self, plan: Plan, judge: bool) -> Iterator[list[list[bytes]]]:
         if judge:
-            self._judge(plan, None, None, everything=True)
+            self.judge(plan, None, None, everything=True)
         values = plan.raw if judge else plan.values
         if judge and self._findings.unsettled:
             return
@@ -147,7 +149,7 @@ class _Scan:
         for rows in self._source.stream(plan, expressions, all_rows=judge):
             yield [list(column) for column in zip(*rows, strict=True)]
 
-    def _judge(self, plan: Plan, after: Value, last: Value, *, everything: bool) -> None:
+    def judge(self, plan: Plan, after: Value, last: Value, *, everything: bool) -> None:
         """Look at the suspicious rows beyond ``after`` up to ``last``, value by value."""
         table, address = plan.source, plan.source.address
         conditions = ["1" if everything else f"({plan.suspicious})"]

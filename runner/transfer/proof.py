@@ -7,10 +7,12 @@ from contextlib import closing
 from typing import Any
 from zlib import crc32
 
+from runner.transfer import stream
 from runner.transfer.checksum import Sums
-from runner.transfer.expressions import NULL, canonical, normaliser, target_text
+from runner.transfer.expressions import NULL, bits, canonical, double_of, normaliser, target_text
 from runner.transfer.model import Difference, Progress, TableSum, Text
 from runner.transfer.source import Plan, Source
+from runner.transfer.target import TargetColumn
 
 _LINES = 2000  # of COPY's, taken apart together
 _BUCKETS = 1 << 14
@@ -43,6 +45,12 @@ def read_back(connection: Any, plans: Sequence[Plan], progress: Progress, total:
     return sums
 
 
+def read_streams(connection: Any, plans: Sequence[Plan], progress: Progress) -> dict[str, str]:
+    """The digests of the tables that are proven as a stream, read from the target."""
+    progress.stage("reading the target back", None)
+    return {plan.name: stream.read_target(connection, plan, progress) for plan in plans}
+
+
 def read_doubles(source: Source, plans: Sequence[Plan], sums: Mapping[str, TableSum]) -> dict[str, TableSum]:
     """The source's sums, those of doubles taken from the numbers themselves: SQLite's digits are its own."""
     corrected = dict(sums)
@@ -56,7 +64,7 @@ def read_doubles(source: Source, plans: Sequence[Plan], sums: Mapping[str, Table
             cursor.execute(f"SELECT {', '.join(values)} FROM {plan.source.sql} AS t WHERE {source.keep_out(plan)}")
             while some := cursor.fetchmany(1000):
                 for place, column in enumerate(zip(*some, strict=True)):
-                    texts = [NULL if value is None else repr(float(value)).encode() for value in column]
+                    texts = [NULL if value is None else bits(float(value)) for value in column]
                     totals[place] += sum(map(crc32, texts))
         columns = dict(sums[plan.name].columns)
         columns |= {column.name: f"{total % (1 << 64):016x}" for column, total in zip(doubles, totals, strict=True)}
@@ -83,7 +91,8 @@ def compare(source: Mapping[str, TableSum], target: Mapping[str, TableSum]) -> l
 
 def locate(source: Source, connection: Any, plan: Plan, sample: int) -> list[Difference]:
     """The first few rows and values of a table that differ, by key. Reads both sides again, twice."""
-    names = [column.name for column, _ in plan.columns]
+    columns_of = [column for column, _ in plan.columns]
+    names = [column.name for column in columns_of]
     key = [names.index(name) for name in plan.target.key if name in names] or list(range(len(names)))
 
     def keyed(columns: Columns) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
@@ -114,13 +123,15 @@ def locate(source: Source, connection: Any, plan: Plan, sample: int) -> list[Dif
     found: list[Difference] = []
     for name in sorted(kept[0].keys() | kept[1].keys()):
         here, there = kept[0].get(name), kept[1].get(name)
-        shown = ", ".join(map(_shown, name.split(b"\0")))[:80]
+        shown = ", ".join(_shown(columns_of[place], one) for place, one in zip(key, name.split(b"\0"), strict=True))[
+            :80
+        ]
         if here is None or there is None:
             found.append(Difference(plan.name, None, shown, _is_there(here), _is_there(there)))
         else:
             found += [
-                Difference(plan.name, column, shown, _shown(one), _shown(other))
-                for column, one, other in zip(names, here, there, strict=True)
+                Difference(plan.name, column.name, shown, _shown(column, one), _shown(column, other))
+                for column, one, other in zip(columns_of, here, there, strict=True)
                 if one != other
             ]
         if len(found) >= sample:
@@ -192,10 +203,12 @@ def _sums(plan: Plan) -> Sums:
     return Sums([column.name for column, _ in plan.columns], [normaliser(column) for column, _ in plan.columns])
 
 
-def _shown(value: bytes) -> str:
+def _shown(column: TargetColumn, value: bytes) -> str:
     from runner.transfer.judging import shown
 
-    return "NULL" if value == NULL else shown(Text(value))
+    if value == NULL:
+        return "NULL"
+    return repr(double_of(value)) if column.type in ("float8", "float4") else shown(Text(value))
 
 
 def _is_there(row: tuple[bytes, ...] | None) -> str:

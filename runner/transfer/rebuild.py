@@ -78,6 +78,11 @@ WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
 ORDER BY 1, 2
 """
 
+_LEFT_IN_PLACE = """
+SELECT count(*) FROM pg_constraint AS f JOIN pg_class AS c ON c.oid = f.conrelid
+WHERE f.contype = 'f' AND c.relnamespace = current_schema()::regnamespace AND c.relname = ANY (%s)
+"""
+
 # Everything that has to be the same before and after.
 _CATALOG = """
 SELECT 'constraint', k.conrelid::regclass::text, k.conname::text,
@@ -103,6 +108,7 @@ ORDER BY 1, 2, 3
 """
 
 Catalog = tuple[tuple[Any, ...], ...]
+_SORT_KILOBYTES = 256 * 1024  # for an index that is built; the server's own default is a quarter of it
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ class Away:
     indexes: tuple[str, ...]
     foreign_keys: tuple[str, ...]
     triggers: tuple[str, ...]
+    all_keys: bool  # there are no foreign keys but these, and each is validated when it is put back
 
 
 def read_definitions(connection: Any) -> Catalog:
@@ -156,6 +163,8 @@ def take_away(connection: Any, tables: Sequence[TargetTable]) -> Away:
         triggers=tuple(
             f"ALTER TABLE {table} {states[state]} TRIGGER {quote_name(name)}" for table, name, state in triggers
         ),
+        all_keys=rows(connection, _LEFT_IN_PLACE, (names,)) == [(0,)]
+        and not any(definition.endswith(("NOT VALID", "NOT ENFORCED")) for _, _, definition in foreign),
     )
 
 
@@ -166,6 +175,7 @@ def put_back(connection: Any, away: Away, progress: Progress) -> None:
     for statement in statements:
         _run(connection, statement)
         progress.advance(1)
+    _run(connection, "SET CONSTRAINTS ALL IMMEDIATE")  # what was left in place, and waits for the commit
 
 
 def empty(connection: Any, tables: Sequence[TargetTable]) -> None:
@@ -198,7 +208,9 @@ def set_sequences(connection: Any, source: Source, plans: Sequence[Plan]) -> Non
 _GIVEN = "SELECT name, seq FROM sqlite_sequence"
 
 
-def analyze(connection: Any, tables: Sequence[TargetTable]) -> None:
+def analyze(connection: Any, tables: Sequence[TargetTable], progress: Progress) -> None:
+    """Tell the planner what the tables hold; also for the checks that come."""
+    progress.stage("analyzing", None)
     if tables:
         _run(connection, f"ANALYZE {', '.join(table.sql for table in tables)}")
 
@@ -228,9 +240,18 @@ def settings(connection: Any) -> None:
         ("statement_timeout", "0"),
         ("idle_in_transaction_session_timeout", "0"),
         ("row_security", "off"),
+        ("synchronize_seqscans", "off"),  # tables are read from their first row on
         ("client_encoding", "UTF8"),
     ):
         _run(connection, f"SET LOCAL {name} = {quote_text(value)}")
+    ((kilobytes,),) = rows(connection, "SELECT setting::bigint FROM pg_settings WHERE name = 'maintenance_work_mem'")
+    if kilobytes < _SORT_KILOBYTES:
+        _run(connection, f"SET LOCAL maintenance_work_mem = {_SORT_KILOBYTES}")
+
+
+def in_order(connection: Any) -> None:
+    """For the rest of the transaction: one process reads a table, from its first row to its last."""
+    _run(connection, "SET LOCAL max_parallel_workers_per_gather = 0")
 
 
 def _run(connection: Any, sql: str) -> None:

@@ -38,6 +38,15 @@ def look_at_relations(source: Source, plans: Sequence[Plan], mapping: Map, findi
             return
 
 
+def orphan_names(plans: Sequence[Plan]) -> frozenset[str]:
+    """The checks of ``verify`` that look for the orphans of the tables' foreign keys."""
+    return frozenset(
+        f"orphan:{plan.name}({','.join(key.columns)})->{key.parent}"
+        for plan in plans
+        for key in plan.target.foreign_keys
+    )
+
+
 def _comparable(column: TargetColumn, value: str) -> str:
     """A value in the form in which the target's equality is that of the source's bytes."""
     if column.type in _BY_TEXT:

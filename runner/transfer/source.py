@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from runner.dialects import connect
 from runner.domain.quoting import quote_name
+from runner.domain.url import DatabaseUrl
 from runner.errors import UsageError
 from runner.transfer.expressions import digits_mean_the_doubles, suspect, suspect_in_chunk
 from runner.transfer.model import Map, Text, Value
@@ -23,6 +25,7 @@ CHUNK_LIMIT = 16_000_000  # what SQLite may put together at once, unless one row
 _FIRST_ROWS, _MOST_ROWS = 64, 5000
 _SQLITE_LIMIT_LENGTH = 0
 _LONGEST = 1_000_000_000
+_ATTEMPTS = 5  # to find a moment in which nobody commits
 
 VIRTUAL = "SELECT name FROM main.sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL%'"
 
@@ -72,9 +75,12 @@ class Plan:
 class Source:
     """An open snapshot. ``connection`` is in a transaction, and stays in it; rows come as they were at its begin."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, *, is_followed: bool = False) -> None:
         self.connection = connection
-        self.one_at_a_time = threading.RLock()  # the thread that reads ahead sets limits, which are the connection's
+        self.is_followed = is_followed  # by another connection, in the same snapshot
+        # Whoever steps through an answer has SQLite's lock and wants Python's, for a function of ours; nobody else may
+        # have Python's then and want SQLite's. The limits are the connection's, too.
+        self.one_at_a_time = threading.RLock()
         self._number = 0
         self._exact: bool | None = None  # does this SQLite write doubles with digits that mean them?
 
@@ -88,7 +94,7 @@ class Source:
             self.connection.text_factory = Text
 
     def rows(self, sql: str, parameters: Sequence[Value | str] = ()) -> list[tuple[Any, ...]]:
-        with closing(self.connection.execute(sql, parameters)) as cursor:
+        with self.one_at_a_time, closing(self.connection.execute(sql, parameters)) as cursor:
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
@@ -188,12 +194,12 @@ class Source:
         return f"maxwell_{self._number}"
 
     def chunks(
-        self, plan: Plan, inner: Sequence[str], outer: Sequence[str], *, all_rows: bool = False
+        self, plan: Plan, inner: Sequence[str], outer: Sequence[str], *, all_rows: bool = False, after: Value = None
     ) -> Iterator[tuple[Value, Value, tuple[Any, ...]]]:
         """The whole table, some thousand rows at a time: the place before the first, that of the last, and the answers.
 
-        ``inner`` are expressions over a row ``t``, called v0, v1 ...; ``outer`` are aggregates over those. Only for
-        tables with a rowid.
+        ``inner`` are expressions over a row ``t``, called v0, v1 ...; ``outer`` are aggregates over those. ``after``:
+        only the rows beyond that place. Only for tables with a rowid.
         """
         condition = "1" if all_rows else self.keep_out(plan)
         address = plan.source.address
@@ -205,7 +211,6 @@ class Source:
                 f" WHERE {beyond} AND {condition} ORDER BY t.{address} LIMIT ?2)"
             )
 
-        after: Value = None
         count = _FIRST_ROWS
         while True:
             beyond = "?1 IS NULL" if after is None else f"t.{address} > ?1"
@@ -233,20 +238,43 @@ class Source:
                 finally:
                     self.connection.setlimit(_SQLITE_LIMIT_LENGTH, _LONGEST)
 
+    def doubles(self, plan: Plan, values: Sequence[str], after: Value, last: Value) -> list[Any]:
+        """The doubles of a chunk of ``chunks``, a row's after the other's, without the NULLs."""
+        address = plan.source.address
+        beyond = "?1 IS NULL" if after is None else f"t.{address} > ?1"
+        found = self.rows(
+            f"SELECT {', '.join(values)} FROM {plan.source.sql} AS t"
+            f" WHERE {beyond} AND t.{address} <= ?2 ORDER BY t.{address}",
+            (after, last),
+        )
+        return [value for row in found for value in row if value is not None]
+
     def stream(self, plan: Plan, expressions: Sequence[str], *, all_rows: bool = False) -> Iterator[list[Any]]:
         """The rows of a table without a rowid, some hundred at a time."""
         condition = "1" if all_rows else self.keep_out(plan)
         with closing(self.connection.cursor()) as cursor:
-            cursor.execute(f"SELECT {', '.join(expressions)} FROM {plan.source.sql} AS t WHERE {condition}")
-            while rows := cursor.fetchmany(200):
+            with self.one_at_a_time:
+                cursor.execute(f"SELECT {', '.join(expressions)} FROM {plan.source.sql} AS t WHERE {condition}")
+            while True:
+                with self.one_at_a_time:
+                    rows = cursor.fetchmany(200)
+                if not rows:
+                    return
                 yield rows
 
 
 @contextmanager
-def snapshot(connection: Any, *, to_freeze: bool = False) -> Iterator[Source]:
+def snapshot(
+    connection: Any,
+    *,
+    to_freeze: bool = False,
+    url: DatabaseUrl | None = None,
+    follow: Callable[[], bool] | None = None,
+) -> Iterator[Source]:
     """Read the database as it is now, whatever others write; ``to_freeze``: nobody writes from now on.
 
-    The transaction is rolled back on the way out unless the caller has ended it.
+    The transaction is rolled back on the way out unless the caller has ended it. ``follow`` begins a snapshot of the
+    database at ``url`` on another connection; ``Source.is_followed`` says whether it is the very same.
     """
     ((encoding,),) = connection.execute("PRAGMA encoding").fetchall()
     if encoding not in ("UTF-8", b"UTF-8"):
@@ -256,16 +284,46 @@ def snapshot(connection: Any, *, to_freeze: bool = False) -> Iterator[Source]:
             hint="Make a copy in UTF-8: sqlite3 OLD .dump | sqlite3 NEW.",
         )
     before = connection.text_factory
-    connection.text_factory = Text
-    connection.create_function("maxwell_shortest", 1, _shortest, deterministic=True)
-    connection.execute("BEGIN IMMEDIATE" if to_freeze else "BEGIN")
+    prepare(connection)
+    begin = "BEGIN IMMEDIATE" if to_freeze else "BEGIN"
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()  # from here on it is one snapshot
-        yield Source(connection)
+        followed = False
+        if url is None or follow is None:
+            begin_snapshot(connection, begin)
+        else:
+            followed = _begin_with(connection, begin, url, follow)
+        yield Source(connection, is_followed=followed)
     finally:
         connection.text_factory = before
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def prepare(connection: Any) -> None:
+    """Let the connection read text as its bytes, and know the functions that the expressions call."""
+    connection.text_factory = Text
+    connection.create_function("maxwell_shortest", 1, _shortest, deterministic=True)
+
+
+def begin_snapshot(connection: Any, begin: str = "BEGIN") -> None:
+    connection.execute(begin)
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchall()  # from here on it is one snapshot
+
+
+def _begin_with(connection: Any, begin: str, url: DatabaseUrl, follow: Callable[[], bool]) -> bool:
+    """Begin here and there with no commit between. ``connection`` has begun in any case."""
+    with closing(connect(url, read_only=True)) as witness:
+        for _ in range(_ATTEMPTS):
+            # It tells whether any other connection has committed in between; of its own, ``connection`` cannot.
+            version = witness.execute("PRAGMA data_version").fetchall()
+            begin_snapshot(connection, begin)
+            if not follow():
+                return False
+            if witness.execute("PRAGMA data_version").fetchall() == version:
+                return True
+            connection.execute("ROLLBACK")
+        begin_snapshot(connection, begin)
+        return False
 
 
 def _shortest(value: float) -> str:
