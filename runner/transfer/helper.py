@@ -25,6 +25,7 @@ from runner.transfer.looking import Seen, look
 from runner.transfer.model import Progress
 from runner.transfer.source import Plan, Source, begin_snapshot, prepare
 
+_NICE = 10  # the copy goes first; there is time while the server builds its keys
 WORTH_BYTES = 16_000_000  # a smaller source is read before a process has started
 STAGE = "looking at every value"
 _PROGRAM = "from runner.transfer.helper import main; main()"
@@ -44,7 +45,7 @@ class Helper:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # a Ctrl-C is for the one that it works for
+            process_group=0,  # a Ctrl-C is for the one that it works for
         )
         self._send(url)
 
@@ -175,6 +176,8 @@ def main() -> None:
         def advance(self, rows: int) -> None:
             answer(rows)
 
+    with suppress(OSError):
+        os.nice(_NICE)
     connection = connect(pickle.load(sys.stdin.buffer), read_only=True)
     prepare(connection)
     while (plans := pickle.load(sys.stdin.buffer)) is None:

@@ -49,9 +49,8 @@ def _look_at_stream(
         for after, last, rows, odd, texts in chunks:
             try:
                 texts = stream.with_doubles(source, plan, after, last, texts)
-                copied = stream.as_copied(texts)
-                sums.add_rows(stream.split(plan, texts, rows))
-                digest.update(copied)
+                sums.add_rows(*stream.split(plan, texts, rows))
+                digest.update(stream.as_copied(texts))
             except stream.Damaged:
                 scan.judge(plan, after, last, everything=True)
                 told = False

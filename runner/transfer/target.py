@@ -140,6 +140,11 @@ def read_target(connection: Any, ignore: Collection[str] = BOOKKEEPING_TABLES) -
     )
 
 
+def validates_text(connection: Any) -> bool:
+    """Does the server refuse what is not valid UTF-8? A database without an encoding takes any bytes."""
+    return rows(connection, "SHOW server_encoding") != [("SQL_ASCII",)]
+
+
 def rows(connection: Any, sql: str, parameters: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
     """All rows of a short query; none of a statement that has none."""
     with closing(connection.cursor()) as cursor:
