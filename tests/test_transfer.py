@@ -525,6 +525,28 @@ def _as_role(database: Database, role: str) -> Database:
     return Database("postgres", url, None, database.opener)
 
 
+def test_a_protected_target_wants_its_name(things: Pair, make_database: MakeDatabase) -> None:
+    target = make_database("postgres")
+    assert maxwell_db("protect", database=target, sql=things.root).exit_code == 0
+    name = urlsplit(target.url).path[1:]
+    before = footprint(target)
+    for given in ((), ("--yes",), ("--confirm", "another")):
+        assert things.answer(target, *given, expect=2)["error"]["code"] == "NOT_CONFIRMED"
+    things.answer(target, "--dry-run")
+    assert footprint(target) == before
+    assert things.answer(target, "--confirm", name)["rows"] == 2
+
+
+def test_a_migration_is_said_to_be_applied_when_it_is_and_not_when_all_is_rolled_back(
+    things: Pair, make_database: MakeDatabase
+) -> None:
+    target = make_database("postgres")
+    things.run("INSERT INTO thing (id, number) VALUES ('x', 'many')")
+    assert "applied" not in things.transfer(target, expect=9).stderr
+    things.run("UPDATE thing SET number = 1")
+    assert "applied  001_one" in things.transfer(target).stderr
+
+
 def test_both_databases_are_locked_and_another_run_is_waited_for(things: Pair, make_database: MakeDatabase) -> None:
     from runner.lock import sqlite_lock, take_postgres_lock
 

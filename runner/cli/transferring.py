@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import checks_option, command, lock_wait_option, no_verify_option, option
+from runner.cli.options import checks_option, command, confirm_option, lock_wait_option, no_verify_option, option
 from runner.cli.progress import observing
-from runner.cli.protection import confirm
+from runner.cli.protection import confirm, confirm_loss, is_protected
 from runner.cli.session import Session
 from runner.domain.url import DatabaseUrl, parse_url
 from runner.errors import MaxwellError, UsageError
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @option("--verify-only", is_flag=True, help="Copy nothing: compare source and target as they are.")
 @option("--unfreeze", is_flag=True, help="Copy nothing: let a frozen source be written to again.")
 @option("--yes", "-y", is_flag=True, help="Do not ask; needed where a map loses values and there is no terminal.")
+@confirm_option
 @option("--sample", type=click.IntRange(0), default=5, metavar="N", help="Show so many values of each finding.")
 @no_verify_option
 @lock_wait_option
@@ -55,6 +56,7 @@ def transfer(
     verify_only: bool,
     unfreeze: bool,
     yes: bool,
+    confirm_name: str | None,
     sample: int,
     no_verify: bool,
     lock_wait: float,
@@ -97,6 +99,8 @@ def transfer(
     target = _target(session, urls, checks)
     if map_file is not None:
         options = replace(options, mapping=read_map(map_file))
+    if not (dry_run or verify_only) and is_protected(session, target):
+        confirm_loss(session, target, f"Put the rows of {source.url}", yes=yes, name=confirm_name)
     if options.mapping.loses and not (yes or dry_run or verify_only):
         confirm(session, f"Transfer {source.url} to {target.url.name}, and lose what {map_file} says?")
     verb = operation.compare if verify_only else operation.transfer

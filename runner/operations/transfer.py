@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runner.domain.options import RunOptions
-from runner.domain.outcome import Direction, Observer
+from runner.domain.outcome import Direction, Observer, Outcome
 from runner.domain.state import MigrationStatus, Standing
 from runner.errors import DifferenceFound, MaxwellError, MisfitFound, TransferFailed, UsageError, ViolationsFound
 from runner.lock import sqlite_lock
@@ -123,6 +123,7 @@ class _Transfer:
         self._progress = Clock(progress)
         self._backend: Any = None
         self._tables: Sequence[TargetTable] = ()
+        self._uncommitted: list[Outcome] = []  # of the migrations that are part of the transaction
         self._looked = False  # at every value, so that the report has all that does not fit
         self.report = TransferReport(dry_run=options.dry_run)
 
@@ -188,6 +189,8 @@ class _Transfer:
                     with source.plain_text():
                         frozen = freeze(source.connection, str(self._target.url), _now_text())
             backend.leave()
+        for outcome in self._uncommitted:
+            self._observer.finished(Direction.APPLY, outcome)  # now they are
         return replace(
             self.report,
             changed=not options.dry_run,
@@ -280,19 +283,21 @@ class _Transfer:
         there = read_target(connection)
         _refuse_rows(connection, there, names)
         self._backend.prepare()
-        self._run_migrations(pending)
+        for outcome in self._run_migrations(pending):
+            self._observer.finished(Direction.APPLY, outcome)
         return frozenset(table.name for table in there)
 
-    def _run_migrations(self, pending: Sequence[MigrationStatus]) -> None:
+    def _run_migrations(self, pending: Sequence[MigrationStatus]) -> list[Outcome]:
         from runner.backend import as_yoyo
 
         runner = Runner(self._target, self._backend, self._options, self._observer)
         files = runner.in_order([item.migration for item in pending if item.migration], Direction.APPLY)
+        outcomes = []
         for number, migration in enumerate(as_yoyo(files), 1):
             self._observer.started(Direction.APPLY, migration.id, number, len(files))
-            outcome = self._backend.run(migration, Direction.APPLY, lambda: None)
-            self._observer.finished(Direction.APPLY, outcome)
-            self.report = replace(self.report, migrated=(*self.report.migrated, outcome.id))
+            outcomes.append(self._backend.run(migration, Direction.APPLY, lambda: None))
+            self.report = replace(self.report, migrated=(*self.report.migrated, outcomes[-1].id))
+        return outcomes
 
     def _empty_tables(
         self, connection: Any, pending: Sequence[MigrationStatus], names: set[str], known: frozenset[str] | None
@@ -306,7 +311,7 @@ class _Transfer:
         rebuild.lock_tables(connection, old, self._options.lock_wait)
         _refuse_rows(connection, old, names)
         if known is None:
-            self._run_migrations(pending)
+            self._uncommitted = self._run_migrations(pending)
         rebuild.settings(connection)
         tables = read_target(connection)
         rebuild.lock_tables(connection, tables, self._options.lock_wait)
