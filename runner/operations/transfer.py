@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -202,7 +202,9 @@ class _Transfer:
     def _copy_settled(self, source: Source, connection: Any, lost: Lost, before: VerifyReport | None) -> None:
         """One thing after the other: what a map changes has to be known before the first row goes."""
         plans, sums = self._preflight(source, lost)
-        self._load(source, connection, plans, {name: one.rows for name, one in sums.items()}, self._progress)
+        self._load(
+            source, connection, plans, {name: one.rows for name, one in sums.items()}, self._progress, lambda: None
+        )
         self._prove(source, connection, plans, sums)
         self._check(self._verify(connection, before), before)
 
@@ -218,7 +220,7 @@ class _Transfer:
         refuse(findings)
         counts = {plan.name: source.count(plan.source) for plan in plans}
         looking = Looking(source, plans, findings, helper, self._progress)
-        away = self._load(source, connection, plans, counts, Both(self._progress, looking.check))
+        away = self._load(source, connection, plans, counts, Both(self._progress, looking.check), looking.begin)
         if not away.all_keys:
             look_at_relations(source, plans, self._options.mapping, findings)
             refuse(findings)
@@ -326,13 +328,21 @@ class _Transfer:
         return plans, sums
 
     def _load(
-        self, source: Source, connection: Any, plans: Sequence[Plan], counts: dict[str, int], progress: Progress
+        self,
+        source: Source,
+        connection: Any,
+        plans: Sequence[Plan],
+        counts: dict[str, int],
+        progress: Progress,
+        copied: Callable[[], None],
     ) -> rebuild.Away:
+        """Copy the rows, and call ``copied``; then build keys, indexes and statistics over them."""
         before = rebuild.read_definitions(connection)
         away = rebuild.take_away(connection, self._tables)
         filled = [plan.target for plan in plans]  # what only the target has, is left alone
         rebuild.empty(connection, filled)
         copy(source, connection, plans, counts, progress)
+        copied()
         rebuild.put_back(connection, away, progress)
         rebuild.set_sequences(connection, source, plans)
         after = rebuild.read_definitions(connection)

@@ -110,7 +110,7 @@ class Helper:
 
 
 class Looking:
-    """The look at every value: the helper's from now on; or this process's own, done at once."""
+    """The look at every value: by the helper, from ``begin`` on; or by this process, at once."""
 
     def __init__(
         self, source: Source, plans: Sequence[Plan], findings: Findings, helper: Helper | None, progress: Progress
@@ -120,10 +120,14 @@ class Looking:
         self._progress = progress
         self._total = sum(source.count(plan.source) for plan in plans)
         self._seen: Seen | None = None
-        if helper is not None:
-            helper.look(plans)
-        else:
+        self._plans = plans
+        if helper is None:
             self._seen = self._look()
+
+    def begin(self) -> None:
+        """Let the helper look from now on: behind the copy, while the server builds its keys with one core alone."""
+        if self._helper is not None:
+            self._helper.look(self._plans)
 
     def check(self) -> None:
         """MisfitFound, if something was found by now that does not fit."""
