@@ -41,6 +41,7 @@ def measure(size: Size, folder: Path, url: str, rows: int | None = None) -> Resu
     """Generated rows, as many as the size says or ``rows``; the programs in turn, three times, or once of very many."""
     source = folder / "source.db"
     counts = make_source(source, rows or ROWS[size])
+    os.sync()  # nobody pays for what was written before
     total = sum(counts.values())
     work = f"{total:,} rows"
     ours: list[tuple[Run, Seconds]] = []
@@ -51,6 +52,7 @@ def measure(size: Size, folder: Path, url: str, rows: int | None = None) -> Resu
         with database(url, "bench_ours") as target:
             ours.append(transfer(source, target, folder))
             files = files or export(target, folder, list(counts))
+        os.sync()
         with database(url, "bench_psql") as target:
             psql.append(by_psql(target, files))
         if shutil.which("pgloader"):

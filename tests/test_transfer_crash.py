@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from runner.operations import transfer as operation
+from runner.transfer import helper
 from tests.support.crash import KILLED, run_and_kill
 from tests.support.databases import Database, empty_postgres_database
 from tests.support.folders import all_tables, footprint
@@ -71,13 +72,17 @@ def wait_for_the_server(target: Database) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.parametrize("helped", [False, True], ids=["alone", "with a helper"])
 def test_killed_at_any_point_all_is_there_or_nothing_and_the_next_run_goes_on(
-    pair: Pair, make_database: MakeDatabase, tmp_path: Path
+    pair: Pair, make_database: MakeDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helped: bool
 ) -> None:
+    if helped:
+        monkeypatch.setattr(helper, "WORTH_BYTES", 0)
+        monkeypatch.setattr(helper, "_cores", lambda: 2)
     target = make_database("postgres")
     arguments = ["transfer", "--from", f"sqlite:///{pair.source}", "--to", target.url, "--sql", str(pair.root)]
     killed = 0
-    for point in range(1, MOST_POINTS, STRIDE):
+    for point in range(1, MOST_POINTS, STRIDE * (3 if helped and not ALL_POINTS else 1)):
         empty_postgres_database(target)
         code = run_and_kill(
             [*arguments, "--freeze-source", "--quiet"], point, tmp_path / "log", skip_reads=not ALL_POINTS

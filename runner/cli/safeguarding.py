@@ -157,7 +157,7 @@ def backups(
 @click.option("--off", is_flag=True, help="Take the protection away.")
 @confirm_option
 def protect(session: Session, off: bool, confirm_name: str | None) -> int:
-    """Mark the database as protected, in itself: rollback, restore and deploy --no-backup then want its name.
+    """Mark the database as protected, in itself: rollback, restore, transfer and deploy --no-backup then want its name.
 
     With 'protected = true' in yoyo.ini every database of that file is.
     """

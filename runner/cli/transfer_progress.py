@@ -27,7 +27,7 @@ def progressing(session: Session, observer: Observer) -> Iterator[Progress]:
     else:
         lines = _Lines(observer)
         yield lines
-        lines.end()
+        lines.over()
 
 
 class _Lines(Progress):
@@ -40,13 +40,13 @@ class _Lines(Progress):
         self._began = 0.0
 
     def stage(self, name: str, total: int | None) -> None:
-        self.end()
+        self.over()
         self._name, self._rows, self._began = name, 0, time.monotonic()
 
     def advance(self, rows: int) -> None:
         self._rows += rows
 
-    def end(self) -> None:
+    def over(self) -> None:
         if not self._name:
             return
         seconds = time.monotonic() - self._began

@@ -189,6 +189,7 @@ class _Transfer:
                     with source.plain_text():
                         frozen = freeze(source.connection, str(self._target.url), _now_text())
             backend.leave()
+        self._progress.over()
         for outcome in self._uncommitted:
             self._observer.finished(Direction.APPLY, outcome)  # now they are
         return replace(
@@ -220,7 +221,7 @@ class _Transfer:
         refuse(findings)
         counts = {plan.name: source.count(plan.source) for plan in plans}
         looking = Looking(source, plans, findings, helper, self._progress)
-        away = self._load(source, connection, plans, counts, Both(self._progress, looking.check), looking.begin)
+        away = self._load(source, connection, plans, counts, Both(self._progress, looking.check), looking.copied)
         if not away.all_keys:
             look_at_relations(source, plans, self._options.mapping, findings)
             refuse(findings)

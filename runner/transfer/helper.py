@@ -27,6 +27,7 @@ from runner.transfer.source import Plan, Source, begin_snapshot, prepare
 
 _NICE = 10  # the copy goes first; there is time while the server builds its keys
 WORTH_BYTES = 16_000_000  # a smaller source is read before a process has started
+LARGE_BYTES = 2_000_000_000  # the copy of such a source waits for the disk now and then; the look need not wait for it
 STAGE = "looking at every value"
 _PROGRAM = "from runner.transfer.helper import main; main()"
 
@@ -64,6 +65,10 @@ class Helper:
         while isinstance(answer := self._receive(), int):
             self.rows += answer
         self._answer = answer
+
+    @property
+    def has_begun(self) -> bool:
+        return self._thread is not None
 
     def is_over(self) -> bool:
         """Wait a little; has it looked at all, or is it gone?"""
@@ -110,7 +115,7 @@ class Helper:
 
 
 class Looking:
-    """The look at every value: by the helper, from ``begin`` on; or by this process, at once."""
+    """The look at every value: by this process, at once; or by the helper, when there is time for it."""
 
     def __init__(
         self, source: Source, plans: Sequence[Plan], findings: Findings, helper: Helper | None, progress: Progress
@@ -123,10 +128,12 @@ class Looking:
         self._plans = plans
         if helper is None:
             self._seen = self._look()
+        elif _size(source.connection) >= LARGE_BYTES:
+            helper.look(plans)
 
-    def begin(self) -> None:
-        """Let the helper look from now on: behind the copy, while the server builds its keys with one core alone."""
-        if self._helper is not None:
+    def copied(self) -> None:
+        """Let the helper look from now on, while the server builds its keys with one core alone."""
+        if self._helper is not None and not self._helper.has_begun:
             self._helper.look(self._plans)
 
     def check(self) -> None:

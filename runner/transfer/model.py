@@ -137,3 +137,6 @@ class Progress:
 
     def advance(self, rows: int) -> None:
         """So many rows more are through."""
+
+    def over(self) -> None:
+        """The last part is over; what is told now comes after it."""

@@ -83,6 +83,9 @@ class Clock(Progress):
         interruption.check()
         self._listener.advance(rows)
 
+    def over(self) -> None:
+        self._listener.over()
+
     def stop(self) -> dict[str, float]:
         """End the part that runs; the seconds of all so far."""
         now = time.perf_counter()
