@@ -42,13 +42,13 @@ DEAD_CLIENT_MILLISECONDS = 500  # after so long the server notices that a run wa
 class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
     dialect: Dialect = "postgres"
     driver_module = "psycopg2"
+    _waits_for_disk = True  # at each commit
 
     def __init__(self, url: DatabaseUrl, connection: Any) -> None:
         super().__init__(url, connection)
         self._transaction_id = 0
         self._file_began = False  # what fails before is not the file's fault
         self._script: Script | None = None  # the last one that ran
-        self._waits_for_disk = True
         self._bundle: list[bytes] | None = None  # statements that are sent together
         self._texts: dict[tuple[str, ...], str] = {}  # yoyo's statements with psycopg2's placeholders
         with closing(connection.cursor()) as cursor:
