@@ -47,7 +47,7 @@ COMMANDS = {
     "verify": ("runner.cli.inspecting", "verify"),
 }
 #: They leave nothing open and nothing to do; Python's own end would take as long as all that they did.
-AT_ONCE = frozenset({"status"})
+AT_ONCE = frozenset({"apply", "history", "plan", "rollback", "status", "verify"})
 ALIASES = {"current": "status", "upgrade": "apply", "downgrade": "rollback"}
 
 
