@@ -20,6 +20,7 @@ from runner import interruption
 from runner.errors import ConnectionFailed, LockTimeout
 from runner.identity import user_and_host
 
+CLOCK_SECONDS = 2.0  # by which a process may seem to have begun later than it did
 POLL_SECONDS = 0.2
 
 #: The key of the advisory lock; PostgreSQL keeps them apart by database. The bytes spell "maxwell".
@@ -158,7 +159,7 @@ def sqlite_lock_holder(database: Path) -> str | None:
 
 
 def process_start(pid: int) -> str | None:
-    """When a process of this machine began, in UTC; None: there is none."""
+    """When a process of this machine began, in UTC, or a little earlier; None: there is none."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -171,7 +172,8 @@ def process_start(pid: int) -> str | None:
         boot = next(int(line.split()[1]) for line in Path("/proc/stat").read_text().splitlines() if "btime" in line)
     except OSError:
         return ""  # alive, and no telling since when: earlier than any row
-    started = datetime.fromtimestamp(boot + ticks / os.sysconf("SC_CLK_TCK"), UTC)
+    # The kernel counts from a start that moves when somebody sets the clock; nobody's own process is to look later.
+    started = datetime.fromtimestamp(boot + ticks / os.sysconf("SC_CLK_TCK") - CLOCK_SECONDS, UTC)
     return f"{started.replace(tzinfo=None).isoformat()}Z"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runner.domain.migration import Migration, Script, version_key
 from runner.domain.outcome import Direction
-from runner.domain.state import Mark, Standing, stand
+from runner.domain.state import Standing, stand
 from runner.domain.target import after, resolve, up_to
 from runner.errors import UsageError
 from tests.support.databases import Database, sqlite_database
@@ -36,7 +36,7 @@ def migration(id: str, version: str | None = None, revision: str | None = None) 
 def standing(count: int, named: Sequence[tuple[str, str | None, str | None]] = NAMED) -> Standing:
     """The first ``count`` migrations are applied."""
     migrations = [migration(*each) for each in named]
-    return stand(migrations, [Mark(each.id, "2026-01-01T00:00:00Z") for each in migrations[:count]], {})
+    return stand(migrations, {each.id: "2026-01-01T00:00:00Z" for each in migrations[:count]}, {})
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_killed_at_any_point_all_is_there_or_nothing_and_the_next_run_goes_on(
     target = make_database("postgres")
     arguments = ["transfer", "--from", f"sqlite:///{pair.source}", "--to", target.url, "--sql", str(pair.root)]
     killed = 0
-    for point in range(1, MOST_POINTS, STRIDE * (3 if helped and not ALL_POINTS else 1)):
+    for point in range(1, MOST_POINTS, STRIDE * (2 if helped and not ALL_POINTS else 1)):
         empty_postgres_database(target)
         code = run_and_kill(
             [*arguments, "--freeze-source", "--quiet"], point, tmp_path / "log", skip_reads=not ALL_POINTS

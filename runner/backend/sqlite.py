@@ -24,10 +24,11 @@ from runner.domain import sql
 from runner.domain.migration import Dialect, Script
 from runner.domain.outcome import Direction, Outcome
 from runner.domain.url import DatabaseUrl
-from runner.errors import MigrationFailed, ViolationsFound
+from runner.errors import ConnectionFailed, MigrationFailed, ViolationsFound
 from runner.lock import POLL_SECONDS, SqliteHold, sqlite_lock
 
 CACHE_KILOBYTES = 64_000  # at most, for the run; SQLite's own 2 MB do not hold the schema of a thousand tables
+MANY_OBJECTS = 200  # of fewer they do, and what does not fit on the disk shows at the statement that writes it
 #: A file in between is run in one call, which saves a call for each statement. A smaller one has nothing to gain; a
 #: larger one is not held twice.
 AT_ONCE = range(50_000, 50_000_000)
@@ -46,6 +47,7 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
         self._known_broken: dict[str, str] = {}
         self._known_orphans: Counter[tuple[Any, ...]] = Counter()
         self._changes_before = 0
+        self._objects = 0  # of the schema, roughly
         self._guard: Guard | None = None  # what saw the last file run; None: nothing did
         self._begun_by: Script | None = None  # the file that has begun the open transaction, and has run in it
         self._hold: SqliteHold | None = None
@@ -115,12 +117,19 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
     def run(self, migration: SqlMigration, direction: Direction, before_commit: BeforeCommit | None = None) -> Outcome:
         if not self._looked:
             # Once, and only for a run that has something to do: it reads every foreign key of the database.
-            self.connection.execute(f"PRAGMA cache_size = {-CACHE_KILOBYTES}")
+            ((self._objects,),) = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
             self._known_orphans = self._orphans()
             self._known_broken = broken_objects(self.connection)
             self._known_missing = missing_parents(self.connection)
             self._looked = True
-        return super().run(migration, direction, before_commit)
+        self._objects += 1  # a migration makes one, say
+        if self._objects > MANY_OBJECTS:
+            self.connection.execute(f"PRAGMA cache_size = {-CACHE_KILOBYTES}")
+        try:
+            return super().run(migration, direction, before_commit)
+        except ConnectionFailed as error:  # at the commit, mostly, of what this file wrote
+            error.file = error.file or migration.script(direction).path
+            raise
 
     def head_start(self, script: Script) -> None:
         """Run a file in one call that begins the transaction, too: Python's own would commit one that is open.
