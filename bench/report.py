@@ -40,10 +40,14 @@ def _cells(one: Finding) -> tuple[str, ...]:
         one.peer,
         _value(one.ours, one),
         _value(one.other, one),
-        f"{one.ratio:.2f}",
+        _ratio(one.ratio),
         most,
         met,
     )
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
 
 
 def _value(value: float, one: Finding) -> str:
