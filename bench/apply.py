@@ -31,7 +31,7 @@ from tests.support.databases import (
     postgres_database,
     run_as_admin,
 )
-from tests.support.tool import MAXWELL, clean_environment
+from tests.support.tool import MAXWELL
 
 NAMES: dict[Dialect, str] = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 #: What the profile shows as the least, for the targets that may not be met. Seconds are those of the machine in
@@ -174,7 +174,7 @@ class _Bench:
 
         def side() -> Run:
             with _Empty(self, existing=existing) as url:
-                return start(maxwell_db("--database", url, "--sql", str(files), "--quiet", "apply", *options))
+                return run(maxwell_db("--database", url, "--sql", str(files), "--quiet", "apply", *options))
 
         return side
 
@@ -192,11 +192,11 @@ class _Bench:
             with _Empty(self) as url:
                 if self.dialect == "postgres":
                     options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url)
-                    return start([program(), *options, "-f", str(script)])
+                    return run([program(), *options, "-f", str(script)])
                 database = url.removeprefix("sqlite:///")
                 if shutil.which("sqlite3"):
-                    return start(["sqlite3", "-batch", "-bail", database], stdin=script)
-                return start([sys.executable, "-c", _SCRIPT, database, str(script)])
+                    return run(["sqlite3", "-batch", "-bail", database], stdin=script)
+                return run([sys.executable, "-c", _SCRIPT, database, str(script)])
 
         return side
 
@@ -211,7 +211,7 @@ class _Bench:
         def side() -> Run:
             with _Empty(self) as url:
                 command, environment = peer.command(self.dialect, project, url)
-                return start(command, cwd=project, more=environment)
+                return run(command, cwd=project, more=environment)
 
         return side
 
@@ -252,15 +252,6 @@ connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 with open(sys.argv[2]) as file:
     connection.executescript(file.read())
 """
-
-
-def start(
-    command: list[str], *, stdin: Path | None = None, cwd: Path | None = None, more: dict[str, str] | None = None
-) -> Run:
-    """Run a program as it is installed: Python's with their compiled files at hand."""
-    environment = clean_environment(more)
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    return run(command, stdin=stdin, cwd=cwd, environment=environment)
 
 
 if __name__ == "__main__":

@@ -89,10 +89,13 @@ def run(
     *,
     stdin: Path | None = None,
     cwd: Path | None = None,
-    environment: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
     codes: Iterable[int] = (0,),
 ) -> Run:
-    """Run a program to its end. SystemExit with its errors, if it ends with none of ``codes``."""
+    """Run a program to its end, with ``more`` in its environment.
+
+    SystemExit with its errors, if it ends with none of ``codes``.
+    """
     with tempfile.TemporaryFile() as errors, (stdin or Path(os.devnull)).open("rb") as read:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -101,7 +104,7 @@ def run(
             stdout=subprocess.DEVNULL,
             stderr=errors,
             cwd=cwd or tempfile.gettempdir(),
-            env=_users_environment() if environment is None else dict(environment),
+            env=_users_environment(more),
         )
         with _Watch(process.pid) as watch:
             _, status, usage = os.wait4(process.pid, 0)
@@ -114,9 +117,9 @@ def run(
     return Run(seconds, usage.ru_utime + usage.ru_stime, watch.most / 1024)
 
 
-def _users_environment() -> dict[str, str]:
-    """Without what configures the programs; compiled modules are kept, as they are where the program is installed."""
-    return {name: value for name, value in clean_environment(None).items() if name != "PYTHONDONTWRITEBYTECODE"}
+def _users_environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    """Without what configures the programs, with ``more``; compiled modules are kept, as where it is installed."""
+    return {name: value for name, value in clean_environment(more).items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def in_turn(sides: Mapping[str, Callable[[], Run]], times: int, *, warm: int = 1) -> dict[str, Run]:
