@@ -77,6 +77,11 @@ def measure(size: Size, folder: Path, url: str, rows: int | None = None) -> Resu
         Finding("", f"{work}: processor, ours", "wall time", statistics.median(one.cpu for one, _ in ours), whole),
         Finding("d3", f"{work}: memory", "what it may be", most_memory(ours), MOST_MEGABYTES, 1.0, unit="MB"),
     ]
+    results.findings += [
+        Finding("", f"{work}: {name}, {total / seconds:,.0f} rows/s", "our load alone", seconds, load)
+        for name, seconds in parts.items()
+        if seconds >= 0.01
+    ]
     results.points += [Point("transfer, load", total, load, "rows"), Point("transfer, all of it", total, whole, "rows")]
     return results
 
