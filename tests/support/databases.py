@@ -89,7 +89,7 @@ def drop_postgres_database(admin_url: str, database: Database) -> None:
 
 
 def empty_postgres_database(database: Database) -> None:
-    """Make a database what it was when it was made: no sessions, settings, schemas or tables but the first ones."""
+    """Make a database what it was when it was made: no sessions, settings, privileges or tables but the first ones."""
     with database.connect() as connection, closing(connection.cursor()) as cursor:
         cursor.execute(
             """
@@ -101,6 +101,9 @@ def empty_postgres_database(database: Database) -> None:
                 name text;
             BEGIN
                 EXECUTE format('ALTER DATABASE %I RESET ALL', current_database());
+                EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT -1', current_database());
+                EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO PUBLIC', current_database());
+                EXECUTE format('REVOKE ALL ON DATABASE %I FROM pg_monitor', current_database());
                 FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
                 LOOP
                     EXECUTE format('DROP SCHEMA %I CASCADE', name);
