@@ -8,8 +8,9 @@ from hashlib import blake2b, sha256
 from operator import methodcaller
 from zlib import crc32
 
-from runner.transfer.expressions import NULL, SEPARATOR, Normalise
+from runner.transfer.expressions import NULL, SEPARATOR, normaliser
 from runner.transfer.model import TableSum
+from runner.transfer.target import TargetColumn
 
 _hash = partial(blake2b, digest_size=8)
 _digest = methodcaller("digest")
@@ -22,9 +23,9 @@ class Sums:
     NULL and '' are different, and so are 1 and 1.5; the order of the rows is not part of it.
     """
 
-    def __init__(self, names: Sequence[str], normalisers: Sequence[Normalise | None]) -> None:
-        self._names = tuple(names)
-        self._normalisers = tuple(normalisers)
+    def __init__(self, columns: Sequence[TargetColumn]) -> None:
+        self._names = tuple(column.name for column in columns)
+        self._normalisers = tuple(map(normaliser, columns))
         self._rows = 0
         self._total = 0
         self._columns = [0] * len(self._names)

@@ -11,7 +11,6 @@ from runner.errors import MisfitFound
 from runner.transfer import stream
 from runner.transfer.ahead import ahead
 from runner.transfer.checksum import Sums
-from runner.transfer.expressions import normaliser
 from runner.transfer.findings import Findings
 from runner.transfer.model import Map, Progress, TableSum
 from runner.transfer.preflight import Scan
@@ -42,7 +41,7 @@ def look(source: Source, plans: Sequence[Plan], findings: Findings, progress: Pr
 def _look_at_stream(
     source: Source, plan: Plan, findings: Findings, scan: Scan, progress: Progress
 ) -> tuple[TableSum, str | None]:
-    sums = Sums([column.name for column, _ in plan.columns], [normaliser(column) for column, _ in plan.columns])
+    sums = Sums([column for column, _ in plan.columns])
     digest = sha256()
     told = True
     with closing(ahead(stream.source_rows(source, plan))) as chunks:  # type: ignore[type-var]

@@ -9,7 +9,7 @@ from typing import Any
 from runner.domain.quoting import quote_name
 from runner.transfer.ahead import ahead
 from runner.transfer.checksum import Sums
-from runner.transfer.expressions import canonical, fits_in_chunk, normaliser
+from runner.transfer.expressions import canonical, fits_in_chunk
 from runner.transfer.findings import Findings
 from runner.transfer.judging import TEXTS
 from runner.transfer.model import Map, Progress, TableSum, Value
@@ -98,7 +98,7 @@ class Scan:
         self._progress = progress
 
     def read(self, plan: Plan, *, judge: bool, add_up: bool) -> TableSum:
-        sums = Sums([column.name for column, _ in plan.columns], [normaliser(column) for column, _ in plan.columns])
+        sums = Sums([column for column, _ in plan.columns])
         if not plan.columns:
             return sums.result()
         reader = self._grouped if plan.source.address else self._streamed

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from runner.transfer import stream
 from runner.transfer.checksum import Sums
-from runner.transfer.expressions import NULL, bits, canonical, double_of, normaliser, target_text
+from runner.transfer.expressions import NULL, bits, canonical, double_of, target_text
 from runner.transfer.model import Difference, Progress, TableSum, Text
 from runner.transfer.source import Plan, Source
 from runner.transfer.target import TargetColumn
@@ -34,7 +34,7 @@ def read_back(connection: Any, plans: Sequence[Plan], progress: Progress, total:
     progress.stage("reading the target back", total)
     sums = {}
     for plan in plans:
-        table = _sums(plan)
+        table = Sums([column for column, _ in plan.columns])
 
         def take(columns: Columns, table: Sums = table) -> None:
             table.add(columns)
@@ -96,7 +96,7 @@ def locate(source: Source, connection: Any, plan: Plan, sample: int) -> list[Dif
     key = [names.index(name) for name in plan.target.key if name in names] or list(range(len(names)))
 
     def keyed(columns: Columns) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
-        for row in zip(*_sums(plan).normalised(columns), strict=True):
+        for row in zip(*Sums([column for column, _ in plan.columns]).normalised(columns), strict=True):
             yield b"\0".join(row[place] for place in key), row
 
     def both(take: Callable[[Columns, int], None]) -> None:
@@ -197,10 +197,6 @@ def _unescaped(field: bytes) -> bytes:
         # An empty part is the second backslash of a pair; the text after it stands as it is.
         answer.append(_ESCAPES.get(part[:1], part[:1]) + part[1:] if part else b"\\" + next(parts, b""))
     return b"".join(answer)
-
-
-def _sums(plan: Plan) -> Sums:
-    return Sums([column.name for column, _ in plan.columns], [normaliser(column) for column, _ in plan.columns])
 
 
 def _shown(column: TargetColumn, value: bytes) -> str:
