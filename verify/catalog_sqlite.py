@@ -37,8 +37,6 @@ WHERE {_TABLES} AND l."unique" AND NOT l.partial AND i.key
 
 _CHECKED = f"SELECT m.name FROM main.sqlite_master AS m WHERE {_TABLES} AND m.sql LIKE '%check%'"
 
-_BYTES = "SELECT page_count * page_size FROM pragma_page_count('main'), pragma_page_size('main')"
-
 # From this size on it pays to know how large each table is, and to share the work.
 LARGE_BYTES = 32 * 1024 * 1024
 
@@ -69,7 +67,7 @@ def read_catalog(reader: Reader, ignore: Collection[str]) -> Catalog:
         if address and name in perhaps and not _answers(reader, name, address):
             address = None
         tables.append(Table(name, "main", "sqlite", tuple(names), key, address))
-    ((size,),) = reader.query(_BYTES)
+    size = file_bytes(reader)
     return Catalog(
         "sqlite",
         "main",
@@ -222,3 +220,9 @@ def _as_sqlite_sees_them(reader: Reader, keys: list[ForeignKey]) -> tuple[Foreig
         else key
         for key in keys
     )
+
+
+def file_bytes(reader: Reader) -> int:
+    """How large the main database is."""
+    ((size,),) = reader.query("SELECT page_count * page_size FROM pragma_page_count('main'), pragma_page_size('main')")
+    return int(size)

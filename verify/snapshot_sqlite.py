@@ -9,6 +9,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from verify.catalog_sqlite import file_bytes
+
 if TYPE_CHECKING:
     from verify.reader_sqlite import SqliteReader
 
@@ -53,7 +55,7 @@ def _open(first: SqliteReader, wanted: int, opened: ExitStack) -> list[SqliteRea
     try:
         databases = first.query("PRAGMA database_list")
         path = databases[0][2]
-        if len(databases) != 1 or not path or sqlite3.threadsafety == 0 or _bytes(first) < WORTH_BYTES:
+        if len(databases) != 1 or not path or sqlite3.threadsafety == 0 or file_bytes(first) < WORTH_BYTES:
             return []
         settings = [(name, *row) for name in _SETTINGS for row in first.query(f"PRAGMA {name}")]
         for _ in range(wanted):
@@ -80,11 +82,6 @@ def _open(first: SqliteReader, wanted: int, opened: ExitStack) -> list[SqliteRea
     except sqlite3.Error:
         return []
     return others
-
-
-def _bytes(reader: SqliteReader) -> int:
-    ((size,),) = reader.query("SELECT page_count * page_size FROM pragma_page_count('main'), pragma_page_size('main')")
-    return int(size)
 
 
 def _begin_together(first: SqliteReader, others: list[SqliteReader]) -> bool:
