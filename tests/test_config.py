@@ -13,7 +13,7 @@ import click
 import pytest
 from yoyo.config import read_config
 
-from runner.cli import COMMANDS, cli
+from runner.cli.group import COMMANDS, cli
 from runner.config import KEYS, read_settings
 from runner.errors import UsageError
 from tests.support.databases import sqlite_database

@@ -10,7 +10,7 @@ import subprocess
 import click
 import pytest
 
-from runner.cli import COMMANDS, cli
+from runner.cli.group import COMMANDS, cli
 from tests.support.manual import manual
 from tests.support.tool import ROOT
 

@@ -3,92 +3,18 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-import click
-
-from runner import __version__
-from runner.cli.options import common_options
+from runner.cli.plain_status import plain_status, show_status
 from runner.cli.session import Session
-from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, MaxwellError
+from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, MaxwellError
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-#: Where each command is; an alias is another name of the same one.
-COMMANDS = {
-    "adopt": ("runner.cli.adopting", "adopt"),
-    "apply": ("runner.cli.changing", "apply"),
-    "backup": ("runner.cli.safeguarding", "backup"),
-    "backups": ("runner.cli.safeguarding", "backups"),
-    "completion": ("runner.cli.completing", "completion"),
-    "deploy": ("runner.cli.deploying", "deploy"),
-    "doctor": ("runner.cli.examining", "doctor"),
-    "drift": ("runner.cli.rehearsing", "drift"),
-    "history": ("runner.cli.inspecting", "history"),
-    "lint": ("runner.cli.reviewing", "lint"),
-    "new": ("runner.cli.authoring", "new"),
-    "plan": ("runner.cli.planning", "plan"),
-    "protect": ("runner.cli.safeguarding", "protect"),
-    "rehearse": ("runner.cli.rehearsing", "rehearse"),
-    "repair": ("runner.cli.mending", "repair"),
-    "report": ("runner.cli.reporting", "report"),
-    "restore": ("runner.cli.safeguarding", "restore"),
-    "rollback": ("runner.cli.changing", "rollback"),
-    "stamp": ("runner.cli.changing", "stamp"),
-    "status": ("runner.cli.standing", "status"),
-    "transfer": ("runner.cli.transferring", "transfer"),
-    "unlock": ("runner.cli.mending", "unlock"),
-    "verify": ("runner.cli.inspecting", "verify"),
-}
 #: They leave nothing open and nothing to do; Python's own end would take as long as all that they did.
 AT_ONCE = frozenset({"apply", "history", "plan", "rollback", "status", "verify"})
-ALIASES = {"current": "status", "upgrade": "apply", "downgrade": "rollback"}
-
-
-class Commands(click.Group):
-    """The commands, each imported when it is asked for: ``status`` is run in loops."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = COMMANDS.get(ALIASES.get(cmd_name, cmd_name))
-        if place is None:
-            return None
-        command: click.Command = getattr(importlib.import_module(place[0]), place[1])
-        return command
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
-        from runner.cli.completing import aliases
-
-        return [*super().shell_complete(ctx, incomplete), *aliases(ALIASES, incomplete)]
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
-        ctx.ensure_object(Session).command = command.name if command and command.name else ""
-        return name, command, rest
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@common_options
-@click.version_option(__version__, message="maxwell-db %(version)s")
-def cli() -> None:
-    """Versioned database migrations in plain SQL, on SQLite and PostgreSQL, proven after every step.
-
-    Every option can also be set by an environment variable (MAXWELL_DB_ and its name: MAXWELL_DB_LOCK_WAIT;
-    the database also by DATABASE_URL) and in the section [maxwell-db] of yoyo.ini. A flag wins over the environment,
-    the environment over the file.
-
-    A target T is head, base, an id or its unique prefix, a revision, a version with or without v, +N or -N.
-    """
 
 
 def program() -> NoReturn:
@@ -120,6 +46,7 @@ def _main(arguments: list[str], session: Session) -> int:
     try:
         if instruction := os.environ.get("_MAXWELL_DB_COMPLETE"):
             from runner.cli.completing import answer_shell
+            from runner.cli.group import cli
 
             return answer_shell(cli, instruction)
         return _run(arguments, session)
@@ -131,17 +58,13 @@ def _main(arguments: list[str], session: Session) -> int:
 
 def _run(arguments: list[str], session: Session) -> int:
     try:
-        answer = cli.main(args=arguments, prog_name="maxwell-db", standalone_mode=False, obj=session)
+        code = _call(arguments, session)
         sys.stdout.flush()
-        return int(answer or 0)
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except (KeyboardInterrupt, click.Abort):
+        return code
+    except KeyboardInterrupt:
         return session.fail(
             MaxwellError("interrupted; what was running is rolled back", code="INTERRUPTED"), EXIT_INTERRUPTED
         )
-    except click.ClickException as error:
-        return session.fail(_usage(error), EXIT_USAGE)
     except MaxwellError as error:
         return session.fail(error, error.exit_code)
     except BrokenPipeError:
@@ -150,10 +73,14 @@ def _run(arguments: list[str], session: Session) -> int:
         return _unforeseen(session, error)
 
 
-def _usage(error: click.ClickException) -> MaxwellError:
-    context: click.Context | None = getattr(error, "ctx", None)
-    hint = f"See '{context.command_path} --help'." if context else "See 'maxwell-db --help'."
-    return MaxwellError(error.format_message(), code="USAGE", hint=hint)
+def _call(arguments: list[str], session: Session) -> int:
+    """Run the command; ``status`` in its plain forms without click, whose import takes longer than all else of it."""
+    known = plain_status(arguments, session)
+    if known is not None:
+        return show_status(session, **known)
+    from runner.cli.group import call
+
+    return call(arguments, session)
 
 
 def _unforeseen(session: Session, error: Exception) -> int:

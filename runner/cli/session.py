@@ -7,8 +7,6 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from runner.config import read_settings
 from runner.domain.url import DatabaseUrl, parse_url
 from runner.errors import MaxwellError, UsageError
@@ -112,9 +110,9 @@ class Session:
             if self.logs_json:
                 from runner.cli.json_log import line
 
-                click.echo(line("warning", words), err=True)
+                say(line("warning", words), err=True)
             else:
-                click.echo(f"warning: {words}", err=True)
+                say(f"warning: {words}", err=True)
 
     def without_password(self, text: str) -> str:
         """A driver's words about a connection, without any part of the URL that could hold a password."""
@@ -172,9 +170,9 @@ class Session:
     def answer(self, text: str, data: dict[str, Any], exit_code: int = 0) -> int:
         """Give a command's answer on stdout, as text or as the one JSON object, and return its exit code."""
         if self.json:
-            click.echo(self._object(data, exit_code))
+            say(self._object(data, exit_code))
         elif text:
-            click.echo(text)
+            say(text)
         return exit_code
 
     def fail(self, error: MaxwellError, exit_code: int) -> int:
@@ -191,10 +189,10 @@ class Session:
 
             facts = {key: value for key, value in error.as_dict().items() if key != "message"}
             event = line("error", error.message, exit_code=exit_code, **facts)
-            click.echo(_without_passwords(event), err=True)
+            say(_without_passwords(event), err=True)
         if self.json or not logs_json:
             text = self._object(error_data(self.command, error), exit_code) if self.json else error_text(error)
-            click.echo(_without_passwords(text), err=not self.json)
+            say(_without_passwords(text), err=not self.json)
         return exit_code
 
     def _object(self, data: dict[str, Any], exit_code: int) -> str:
@@ -208,6 +206,18 @@ class Session:
             "dialect": self._url.dialect if self._url else None,
         }
         return json.dumps(head | data, indent=2, ensure_ascii=False)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print as ``click.echo`` does; it is imported for what it knows better, colours and other encodings."""
+    stream = sys.stderr if err else sys.stdout
+    if "\x1b" in text or not (text.isascii() or str(stream.encoding).lower() == "utf-8"):
+        import click
+
+        click.echo(text, err=err)
+    else:
+        stream.write(f"{text}\n")
+        stream.flush()
 
 
 def _default_sql() -> str:
