@@ -77,6 +77,32 @@ def test_sqlite_itself_keeps_it_in_its_transaction(
         assert "shelf" not in lite.tables()
 
 
+def test_a_commit_behind_a_byte_order_mark_does_not_get_by(make_database: Any, folder: Folder) -> None:
+    """SQLite takes the mark for white space, wherever it stands."""
+    lite = make_database("sqlite")
+    folder.add(LARGE, f"{TABLE}{INSERTS}\ufeffCOMMIT;\n{INSERTS}", DROP)
+    error = folder.error("apply", database=lite, expect=1)
+    assert (error["code"], error["line"]) == ("FORBIDDEN_STATEMENT", 4 + ROWS)
+    assert marks(lite) == [AUTHOR, BOOK, PRICE]
+
+
+@pytest.mark.parametrize("rest", [TABLE + INSERTS, TABLE], ids=["large", "small"])
+def test_what_it_breaks_is_seen_before_the_commit(make_database: Any, folder: Folder, rest: str) -> None:
+    lite = make_database("sqlite")
+    folder.run("apply", PRICE, database=lite)
+    lite.script("CREATE VIEW names AS SELECT name FROM author")
+    folder.add(LARGE, f"DROP VIEW names;\nCREATE VIEW names AS SELECT nobody FROM author;\n{rest}", DROP)
+    assert folder.error("apply", database=lite, expect=1)["code"] == "BROKEN_OBJECT"
+    assert marks(lite) == [AUTHOR, BOOK, PRICE]
+
+
+def test_a_parent_that_it_takes_away_is_missed_before_the_commit(make_database: Any, folder: Folder) -> None:
+    lite = make_database("sqlite")
+    folder.add(LARGE, f"DROP TABLE author;\n{TABLE}{INSERTS}", DROP)
+    assert folder.error("apply", database=lite, expect=1)["code"] == "BROKEN_OBJECT"
+    assert marks(lite) == [AUTHOR, BOOK, PRICE]
+
+
 def test_postgres_gets_a_migration_in_three_round_trips(
     make_database: Any, pg_url: str, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from runner.domain.pieces import pieces
 from runner.domain.sql import first_words, postgres_statements, sqlite_statements
 from runner.sources.guard import is_suspect
+from verify.statements import single_statement
 
 _WORDS = re.findall(
     r"\w+", "BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE PREPARE ATTACH DETACH PRAGMA VACUUM COPY"
 )
-_SLOW_SUSPECT = re.compile(
-    rf"^[^\S\n]*(?:{'|'.join(_WORDS)})|[;/][^\S\n]*(?:{'|'.join(_WORDS)})|\\", re.IGNORECASE | re.MULTILINE
-)
+_SLOW_SUSPECT = re.compile(rf"(?:^|[;/])(?:[^\S\n]|\ufeff)*(?:{'|'.join(_WORDS)})|\\", re.IGNORECASE | re.MULTILINE)
 _SLOW_EDGE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|;", re.DOTALL)
 _SLOW_LEAD = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z)|;)+", re.DOTALL)
 
 _SUSPECTS = st.lists(
-    st.sampled_from([*_WORDS, *map(str.lower, _WORDS), *" \n\t\r;/\\-'x", "\u00a0", "\u017f", "\u0130"]), max_size=9
+    st.sampled_from([*_WORDS, *map(str.lower, _WORDS), *" \n\t\r;/\\-'x", "\u00a0", "\u017f", "\u0130", "\ufeff"]),
+    max_size=9,
 )
 _PIECES = st.lists(
     st.sampled_from(
@@ -52,6 +52,15 @@ _PIECES = st.lists(
 def test_the_look_for_a_forbidden_word_finds_what_the_slow_one_finds(parts: list[str]) -> None:
     text = "".join(parts)
     assert is_suspect(text) == bool(_SLOW_SUSPECT.search(text))
+
+
+@given(st.lists(st.sampled_from(["SELECT", " ", ";", "\n", "--", "/*", "*/", "'", '"', "$$", "x", "E'"]), max_size=8))
+@settings(max_examples=2000)
+def test_a_check_is_told_apart_as_the_slow_way_does(parts: list[str]) -> None:
+    text = "".join(parts)
+    word, sql, place = single_statement(f"/**/{text}")  # a comment like this one is looked at slowly
+    sql, place = sql.removeprefix("/**/"), None if place is None else place - len("/**/")
+    assert single_statement(text) == (word, sql.strip() if place is None else sql, place)
 
 
 @given(_PIECES)

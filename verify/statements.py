@@ -26,6 +26,10 @@ def single_statement(sql: str) -> tuple[str, str, int | None]:
 
     The place is an index into ``sql``; None if there is only one statement.
     """
+    bare = sql.strip()
+    closed = bare.endswith(";") and "--" not in bare[bare.rfind("\n") + 1 :]
+    if "/*" not in bare and bare.count(";") == closed:  # as most are: its only semicolon, if any, ends it
+        return _first_word(bare), bare.removesuffix(";").strip() if closed else bare, None
     first = ""
     end: int | None = None
     place = 0
@@ -43,6 +47,13 @@ def single_statement(sql: str) -> tuple[str, str, int | None]:
                 return first, sql[:end], match.start()
             first = first or match.group().upper()
     return first, sql[: len(sql) if end is None else end].strip(), None
+
+
+def _first_word(sql: str) -> str:
+    for match in _PIECES.finditer(sql):
+        if match.lastgroup not in ("comment", "space", "semicolon"):
+            return match.group().upper()
+    return ""
 
 
 def _end_of_block_comment(sql: str, place: int) -> int:

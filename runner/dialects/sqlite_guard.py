@@ -51,3 +51,12 @@ class Guard:
     def took_away(self) -> bool:
         """Was anything done that can leave a foreign key without its table?"""
         return not self._did.isdisjoint(_TAKES_AWAY)
+
+
+def forget_statements(connection: sqlite3.Connection) -> None:
+    """Let the statements that Python keeps be prepared anew when they are wanted next.
+
+    SQLite does that by itself when a statement runs and finds the schema changed; one that only explains never runs.
+    """
+    connection.set_authorizer(lambda *_: sqlite3.SQLITE_OK)  # a new one could refuse what the one before had allowed
+    connection.set_authorizer(None)

@@ -20,6 +20,7 @@ class Script:
     path: Path
     text: str
     stat: str | None = None  # size, times and place of the file that was read, as ``file_stat`` gives them
+    suspect: bool = True  # could it have a statement that a migration may not have? As ``sources.guard`` looks for it
 
     @cached_property
     def sha256(self) -> str:

@@ -14,17 +14,18 @@ from dataclasses import dataclass
 
 from runner.domain.migration import Dialect
 
-#: One token, tried in this order. Block comments are found by their start only: PostgreSQL nests them.
+#: One token, tried in this order. Block comments are found by their start only: PostgreSQL nests them. A word is told
+#: by what of ASCII it may not have; every other character may be in it, in both databases.
 _TOKEN = re.compile(
     r"""
       (?P<space>\s+)
     | (?P<line_comment>--[^\n]*)
     | (?P<block_comment>/\*)
-    | (?P<dollar>\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)
+    | (?P<dollar>\$(?:[^\x00-@\[-^`{-\x7f][^\x00-/:-@\[-^`{-\x7f]*)?\$)
     | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*')
     | (?P<literal>'(?:[^']|'')*')
     | (?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`)
-    | (?P<word>[A-Za-z_0-9\u0080-\uffff][\w$.\u0080-\uffff]*)
+    | (?P<word>[^\x00-/:-@\[-^`{-\x7f][^\x00-\#%-\x2d/:-@\[-^`{-\x7f]*)
     | (?P<end>;)
     | (?P<operator>[-+*/<>=~!@%^&|?:\#]+?(?=--|/\*|[^-+*/<>=~!@%^&|?:\#]|\Z))
     | (?P<other>.)

@@ -17,7 +17,7 @@ from runner.domain.migration import Dialect, Migration, Script
 from runner.domain.sql import has_statement, line_of, statements
 from runner.errors import FolderError, UsageError
 from runner.sources.file_stat import settled_stat
-from runner.sources.guard import refuse_transaction_control
+from runner.sources.guard import is_suspect, refuse_transaction_control
 from runner.sources.header import read_header, refuse_directives
 from runner.sources.order import Ordered, check_order, check_unique
 from runner.sources.place import APPLY, ROLLBACK, is_hidden
@@ -205,7 +205,7 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
         ) from error
     if not has_statement(text, dialect):
         raise refusal(path, "EMPTY_FILE", "has no statement", "Write one, or remove the pair.")
-    return Script(path, text, seen)
+    return Script(path, text, seen, is_suspect(text))
 
 
 def _refuse_several_statements(script: Script, dialect: Dialect, refuse: Refuse) -> None:

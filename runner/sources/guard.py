@@ -10,11 +10,13 @@ from runner.domain.sql import first_words, line_of, statements, tokens
 from runner.errors import FolderError
 from runner.sources.refusal import Refuse, stop
 
-# A quick look for a word that could matter; only then are the statements told apart. It begins with a set of
-# characters, because a regular expression goes through a large file quickly only where it can look for one of a few.
+# A quick look for a word that could matter; only then are the statements told apart. A statement begins with the text,
+# or behind one of three characters. Each has a pattern of its own, because a regular expression goes through a large
+# file quickly only where it can look for a single character. SQLite takes a byte order mark for white space.
 _WORD = "(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE|ATTACH|DETACH|PRAGMA|VACUUM|COPY)"
-_SUSPECT_FIRST = re.compile(rf"[^\S\n]*{_WORD}", re.IGNORECASE)
-_SUSPECT = re.compile(rf"[\n;/\\](?:(?<=\\)|[^\S\n]*(?=[BSCERPADV]){_WORD})", re.IGNORECASE)
+_BLANKS = r"(?:[^\S\n]|\ufeff)*"
+_SUSPECT_FIRST = re.compile(rf"{_BLANKS}{_WORD}", re.IGNORECASE)
+_SUSPECT = {mark: re.compile(rf"{mark}{_BLANKS}(?=[BSCERPADV]){_WORD}", re.IGNORECASE) for mark in "\n;/"}
 
 _CONTROL = {"BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"}
 _ELSEWHERE = {"ATTACH", "DETACH"}
@@ -36,7 +38,7 @@ def refuse_transaction_control(script: Script, dialect: Dialect, refuse: Refuse 
 
     One that runs outside a transaction may do what cannot be done inside one, and still not begin or end one.
     """
-    if not is_suspect(script.text):
+    if not script.suspect:
         return
     for statement in statements(script.text, dialect):
         problem = _problem(statement.text, dialect, transactional)
@@ -54,8 +56,10 @@ def refuse_transaction_control(script: Script, dialect: Dialect, refuse: Refuse 
 
 
 def is_suspect(text: str) -> bool:
-    """Could a text hold what a migration may not do? A quick look, at the place where a statement can begin."""
-    return bool(_SUSPECT_FIRST.match(text) or _SUSPECT.search(text))
+    """Could a text hold what a migration may not do? A quick look, at the places where a statement can begin."""
+    if "\\" in text or _SUSPECT_FIRST.match(text):
+        return True
+    return any(mark in text and pattern.search(text) for mark, pattern in _SUSPECT.items())
 
 
 def _problem(text: str, dialect: Dialect, transactional: bool) -> tuple[str, str] | None:
