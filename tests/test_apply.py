@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from runner import __version__, identity
+from runner.backend import records
 from runner.cli import main
 from tests.support.databases import Database, rows_of
 from tests.support.migrations import (
@@ -141,6 +142,21 @@ def test_the_ledger_says_whether_the_checks_ran(
 ) -> None:
     folder.run("apply", option, database=database)
     assert {row["verify"] for row in ledger(database).values()} == {outcome}
+
+
+def test_the_checks_outcome_is_noted_for_this_run_alone(
+    database: Database, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_AT_ONCE", 2)
+    folder.run("apply", "--no-verify", database=database)
+    folder.run("rollback", AUTHOR, "--yes", "--no-verify", database=database)
+    folder.run("apply", database=database)
+    rows = database.query("SELECT migration_id, verify FROM _maxwell_ledger WHERE operation = 'apply' ORDER BY at_utc")
+    assert rows == [*((id, None) for id in (AUTHOR, BOOK, PRICE)), (BOOK, "passed"), (PRICE, "passed")]
+    folder.run("rollback", "base", "--yes", "--no-verify", database=database)
+    folder.run("apply", database=database)
+    newest = database.query("SELECT verify FROM _maxwell_ledger WHERE operation = 'apply' ORDER BY at_utc DESC LIMIT 3")
+    assert newest == [("passed",)] * 3
 
 
 def test_an_irreversible_migration_has_no_way_back_in_the_ledger(database: Database, empty: Folder) -> None:

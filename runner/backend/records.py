@@ -21,6 +21,8 @@ PRESENT_ROW = (
     " AND at_utc = (SELECT applied_at_utc FROM _yoyo_migration WHERE migration_id = :id)"
 )
 
+_AT_ONCE = 500  # ids in one statement
+
 
 class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
     """yoyo's records, written by yoyo, and ours beside them."""
@@ -93,10 +95,14 @@ class Records(DatabaseBackend):  # type: ignore[misc]  # yoyo is untyped
     def set_verify_outcome(self, ids: Sequence[str], passed: bool) -> None:
         """Note what the checks after the run said, in the rows of the migrations that it applied."""
         with self.transaction():
-            for id in ids:
+            for start in range(0, len(ids), _AT_ONCE):
+                values = {f"id{number}": id for number, id in enumerate(ids[start : start + _AT_ONCE])}
+                listed = ", ".join(f":{name}" for name in values)
                 self.execute(
-                    f"UPDATE {ledger.LEDGER} SET verify = :verify WHERE {PRESENT_ROW}",
-                    {"verify": "passed" if passed else "failed", "id": id},
+                    f"UPDATE {ledger.LEDGER} SET verify = :verify"
+                    f" WHERE operation = 'apply' AND migration_id IN ({listed}) AND (migration_id, at_utc) IN"
+                    f" (SELECT migration_id, applied_at_utc FROM _yoyo_migration WHERE migration_id IN ({listed}))",
+                    values | {"verify": "passed" if passed else "failed"},
                 )
 
     def unfinished_text(self, id: str, going_down: bool) -> str:
