@@ -11,6 +11,7 @@ sqitch and alembic get the same statements as migrations of their own.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -30,6 +31,7 @@ from tests.support.databases import (
     drop_postgres_database,
     postgres_database,
     run_as_admin,
+    sqlite_database,
 )
 from tests.support.tool import MAXWELL
 
@@ -43,6 +45,7 @@ FLOORS = {
     "SQLite a5": "0.12 s to start with click and yoyo, 0.17 s of SQLite, 0.07 s to read, digest and look at the text",
     "PostgreSQL a4": "1.15 s of the server's processor, 0.3 s of three round trips each, 0.25 s to start and connect",
 }
+_SQLITE = "sqlite:///"
 MOST_MEGABYTES = 1200
 CLIENT_SECONDS = 0.0003  # of processor, for each migration
 
@@ -174,9 +177,23 @@ class _Bench:
 
         def side() -> Run:
             with _Empty(self, existing=existing) as url:
-                return run(maxwell_db("--database", url, "--sql", str(files), "--quiet", "apply", *options))
+                return self.done(
+                    files, url, run(maxwell_db("--database", url, "--sql", str(files), "--quiet", "apply", *options))
+                )
 
         return side
+
+    def done(self, files: Path, url: str, finished: Run) -> Run:
+        """What was run, if the last table of the files is there; else somebody was quick because he did nothing."""
+        made = []
+        for path in apply_files(files):
+            with path.open() as file:  # a large one begins with its table
+                made += re.findall(r"^CREATE TABLE ([a-z]\w+)", file.read(100_000), re.MULTILINE)
+        wanted = made[-1]
+        there = self.databases[-1] if self.dialect == "postgres" else sqlite_database(Path(url.removeprefix(_SQLITE)))
+        if wanted not in there.tables():
+            raise SystemExit(f"the run left no table {wanted}")
+        return finished
 
     def bare(self, files: Path) -> Callable[[], Run]:
         script = self.folder / f"{files.parent.name}-{files.name}.sql"
@@ -192,26 +209,28 @@ class _Bench:
             with _Empty(self) as url:
                 if self.dialect == "postgres":
                     options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url)
-                    return run([program(), *options, "-f", str(script)])
-                database = url.removeprefix("sqlite:///")
+                    return self.done(files, url, run([program(), *options, "-f", str(script)]))
+                database = url.removeprefix(_SQLITE)
                 if shutil.which("sqlite3"):
-                    return run(["sqlite3", "-batch", "-bail", database], stdin=script)
-                return run([sys.executable, "-c", _SCRIPT, database, str(script)])
+                    return self.done(files, url, run(["sqlite3", "-batch", "-bail", database], stdin=script))
+                return self.done(files, url, run([sys.executable, "-c", _SCRIPT, database, str(script)]))
 
         return side
 
     def peers(self, files: Path, besides: Iterable[str] = ()) -> dict[str, Callable[[], Run]]:
         return {
-            peer.name: self._peer(peer, peer.prepare(self.dialect, files, self.folder / f"{peer.name}-{files.name}"))
+            peer.name: self._peer(
+                peer, files, peer.prepare(self.dialect, files, self.folder / f"{peer.name}-{files.name}")
+            )
             for peer in PEERS
             if peer.is_there() and peer.name not in besides
         }
 
-    def _peer(self, peer: Peer, project: Path) -> Callable[[], Run]:
+    def _peer(self, peer: Peer, files: Path, project: Path) -> Callable[[], Run]:
         def side() -> Run:
             with _Empty(self) as url:
                 command, environment = peer.command(self.dialect, project, url)
-                return run(command, cwd=project, more=environment)
+                return self.done(files, url, run(command, cwd=project, more=environment))
 
         return side
 
@@ -238,7 +257,7 @@ class _Empty:
             with closing(sqlite3.connect(self._path)) as connection:
                 connection.execute("PRAGMA user_version = 1")
         os.sync()
-        return f"sqlite:///{self._path}"
+        return f"{_SQLITE}{self._path}"
 
     def __exit__(self, *_: object) -> None:
         if self._bench.dialect == "sqlite":

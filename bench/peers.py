@@ -122,8 +122,9 @@ def _by_socket(url: str) -> str:
     """The same database for a program that calls libpq's ``?host=/FOLDER`` something else."""
     parts = urlsplit(url)
     folder = parse_qs(parts.query).get("host", [""])[0]
-    where = f"{parts.path}?socket={folder}" if folder.startswith("/") else f"{parts.netloc}{parts.path}?sslmode=disable"
-    return f"postgresql://{where}"
+    if folder.startswith("/"):
+        return f"postgresql://{parts.username or ''}@{parts.path}?socket={folder}"
+    return f"postgresql://{parts.netloc}{parts.path}?sslmode=disable"
 
 
 PEERS = (
