@@ -23,7 +23,7 @@ import pytest
 from runner.cli.group import ALIASES, COMMANDS
 from tests.support.databases import Database, drop_postgres_database, postgres_database, sqlite_database
 from tests.support.folders import Folder, all_tables, applied, footprint, own_schema, own_tables
-from tests.support.tool import Result, clean_environment, maxwell_db, maxwell_db_process
+from tests.support.tool import ROOT, Result, clean_environment, maxwell_db, maxwell_db_process
 
 HEAD = ["command", "ok", "exit_code", "database", "dialect"]
 ERROR = {"code", "message", "hint", "file", "line", "statement"}
@@ -637,6 +637,26 @@ def test_a_fault_of_the_program_is_one_message(lite: Database, sql: Path, monkey
     answer = maxwell_db("--json", "status", database=lite, sql=sql).json()
     assert (answer["ok"], answer["error"]["code"]) == (False, "INTERNAL")
     assert "Traceback" in maxwell_db("-v", "status", database=lite, sql=sql).stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", [("status",), ("--json", "status"), ("lint",), ("--json", "lint")], ids=" ".join)
+def test_a_full_disk_under_the_answer_is_one_message(lite: Database, sql: Path, command: tuple[str, ...]) -> None:
+    applied(sql, lite)
+    words = [sys.executable, "-m", "runner", *command, "-d", lite.url, "--sql", str(sql)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "history", "lint"])
+def test_a_closed_stdout_is_no_fault(lite: Database, sql: Path, command: str) -> None:
+    applied(sql, lite)
+    words = [sys.executable, "-m", "runner", command, "-d", lite.url, "--sql", str(sql)]
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *words]
+    done = subprocess.run(shell, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_ctrl_c_exits_with_130(lite: Database, sql: Path, monkeypatch: pytest.MonkeyPatch) -> None:

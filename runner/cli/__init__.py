@@ -19,6 +19,9 @@ AT_ONCE = frozenset({"apply", "history", "plan", "rollback", "status", "verify"}
 
 def program() -> NoReturn:
     """The program maxwell-db: run the command of the command line, and end."""
+    # Whoever started us may have closed them ('>&-').
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     gc.freeze()  # what was imported is never garbage, and need not be looked through for it
     arguments = sys.argv[1:]
     session = _session(arguments)
@@ -51,9 +54,17 @@ def _main(arguments: list[str], session: Session) -> int:
             return answer_shell(cli, instruction)
         return _run(arguments, session)
     except BrokenPipeError:
-        # The reader has gone (head, less): nothing to tell it, and nothing to print while Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        # The reader has gone (head, less): nothing to tell it.
+        return _without_stdout()
+    except OSError as error:  # neither the answer nor the error in its place can be written
+        sys.stderr.write(f"error: stdout: {error.strerror}\n")
+        return _without_stdout()
+
+
+def _without_stdout() -> int:
+    """What is still to be written while Python ends goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_FAILED
 
 
 def _run(arguments: list[str], session: Session) -> int:
@@ -104,6 +115,11 @@ def _unforeseen(session: Session, error: Exception) -> int:
     if module in ("sqlite3", "psycopg2"):
         text = session.without_password(" ".join(str(error).split()))
         told = MaxwellError(text, code="DATABASE_ERROR", hint="What was running is rolled back.")
+    elif isinstance(error, OSError):  # a full disk, mostly, under the answer or under a file that is written
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        told = MaxwellError(
+            text, code="SYSTEM_ERROR", hint="'maxwell-db status' shows what was done before; mend it, and run it again."
+        )
     else:
         text = session.without_password(f"{type(error).__name__}: {' '.join(str(error).split())}")
         told = MaxwellError(
