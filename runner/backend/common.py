@@ -110,21 +110,18 @@ class Backend(Records):
     def prepare(self) -> None:
         """Make the bookkeeping tables that are missing. Only under the run's lock: yoyo's own way races here."""
         present = self.list_tables()
-        if self.lock_table not in present:
-            self.create_lock_table()
-        if self.version_table not in present or self.migration_table not in present:
-            if self._in_transaction:
-                internalmigrations.upgrade(self)  # yoyo's own way round it wants to commit
-            else:
-                self.ensure_internal_schema_updated()
-        self._internal_schema_updated = True
-        if ledger.LEDGER not in present:
-            with self.transaction():
-                self.execute(ledger.CREATE_LEDGER)
-        elif self.has_old_ledger():
+        if not {self.lock_table, self.version_table, self.migration_table, ledger.LEDGER} <= set(present):
+            with self.transaction():  # one, where yoyo's own way commits after each table
+                if self.lock_table not in present:
+                    self.execute(self.format_sql(self.create_lock_table_sql))
+                internalmigrations.upgrade(self)
+                if ledger.LEDGER not in present:
+                    self.execute(ledger.CREATE_LEDGER)
+        if ledger.LEDGER in present and self.has_old_ledger():
             with self.transaction():
                 for column in ledger.ADDED_COLUMNS:
                     self.execute(f"ALTER TABLE {ledger.LEDGER} ADD COLUMN {column} VARCHAR(100)")
+        self._internal_schema_updated = True
 
     def has_old_ledger(self) -> bool:
         """Was the ledger made by an earlier version, which had fewer columns?"""
