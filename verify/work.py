@@ -118,9 +118,9 @@ class Work:
 
     def _busy(self) -> bool:
         with self._state:
-            if self._running and not self._wanted():
+            if self._running and not self._is_wanted():
                 self._state.wait(_LOOK_SECONDS)
-            return bool(self._running or self._wanted())
+            return bool(self._running) or self._is_wanted()
 
     def _work_beside(self, reader: Reader) -> None:
         try:
@@ -137,22 +137,28 @@ class Work:
         with self._state:
             if self._deadline is not None and self._deadline.over:
                 self._waiting.clear()
-            wanted = self._wanted()
-            if not self._others:
-                fitting = wanted
-            elif reader is self._main:
-                fitting = [part for part in wanted if part in self._here] or wanted
-            else:
-                fitting = [part for part in wanted if part not in self._here]
-            if not fitting:
-                return None
-            self._begun(fitting[0].check)
-            self._waiting.remove(fitting[0])
-            self._running[reader] = fitting[0]
-            return fitting[0]
+            part = self._first_for(reader)
+            if part is not None:
+                self._begun(part.check)
+                self._waiting.remove(part)
+                self._running[reader] = part
+            return part
 
-    def _wanted(self) -> list[Part]:
-        return [part for part in self._waiting if part.check <= self._limit]
+    def _first_for(self, reader: Reader) -> Part | None:
+        wanted = (part for part in self._waiting if part.check <= self._limit)
+        if not self._others or not self._here:
+            return next(wanted, None)
+        if reader is not self._main:
+            return next((part for part in wanted if part not in self._here), None)
+        first = None
+        for part in wanted:
+            if part in self._here:
+                return part
+            first = first or part
+        return first
+
+    def _is_wanted(self) -> bool:
+        return any(part.check <= self._limit for part in self._waiting)
 
     def _do(self, part: Part, reader: Reader) -> None:
         began = perf_counter()
