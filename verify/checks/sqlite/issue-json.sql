@@ -3,14 +3,10 @@
 -- requires: manuscripts.lexical_state timeline_issues.affected_event_ids
 -- The affected events of an issue are a JSON array of ids.
 WITH given (row_key, column_name, value) AS (
-    SELECT id, 'affected_event_ids', affected_event_ids FROM timeline_issues WHERE affected_event_ids IS NOT NULL
-), whole (row_key, column_name, value, list) AS (
-    SELECT g.row_key, g.column_name, g.value,
-           CASE WHEN typeof(g.value) = 'text' AND json_valid(g.value) THEN g.value ELSE '0' END
-    FROM given AS g
+    SELECT id, 'affected_event_ids', affected_event_ids FROM timeline_issues WHERE affected_event_ids <> '[]'
 )
-SELECT 'timeline_issues' AS table_name, w.row_key AS row_key,
-       w.column_name || ' is not a JSON array of ids: ' || substr(w.value, 1, 60) AS detail
-FROM whole AS w
-WHERE json_type(w.list) <> 'array'
-   OR EXISTS (SELECT 1 FROM json_each(w.list) AS j WHERE j.type <> 'text');
+SELECT 'timeline_issues' AS table_name, g.row_key AS row_key,
+       g.column_name || ' is not a JSON array of ids: ' || substr(g.value, 1, 60) AS detail
+FROM given AS g
+WHERE CASE WHEN typeof(g.value) = 'text' AND json_valid(g.value) AND json_type(g.value) = 'array'
+           THEN EXISTS (SELECT 1 FROM json_each(g.value) AS j WHERE j.type <> 'text') ELSE 1 END;
