@@ -24,6 +24,7 @@ BOTH = ["b0", "b1"]  # the id of an entity and of a location
 ANYWHERE = [*ENTITIES, *PLACES, *BOTH, "gone1", "gone2", None]
 MANUSCRIPTS = ["m0", "m1", None]
 NO_LISTS = ["", "null", "{}", '{"0": "gone1"}', '"gone1"', "[", '["gone1"', "[gone1]", "7"]
+MIXED = ["[null]", "[null, null]", '["gone1", null]', '[7, "gone1"]', '[["gone1"], "gone1", {}]']
 
 
 def random_rows(seed: int) -> Rows:
@@ -35,9 +36,10 @@ def random_rows(seed: int) -> Rows:
 
     def ids(among: list[Any]) -> str | None:
         if pick.random() < 0.1:
-            return pick.choice([None, "[]", *NO_LISTS])
+            return pick.choice([None, "[]", *NO_LISTS, *MIXED])
         chosen = [pick.choice(among) for _ in range(pick.randrange(4))] if pick.random() < busy else []
-        return json.dumps([one for one in chosen if one is not None], indent=pick.choice([None, 1]))
+        text = json.dumps([one for one in chosen if one is not None], indent=pick.choice([None, 1, 400]))
+        return pick.choice([text, text, text.replace('"e', '"\\u0065').replace('"v', '"\\u0076')])
 
     def event(name: str) -> Row:
         return {
@@ -115,13 +117,15 @@ def fill(database: Database, rows: Rows) -> None:
         cursor.execute("COMMIT")
 
 
-def listed(text: str | None) -> list[str]:
-    """The ids of a list; of what is none, none."""
+def listed(text: str | None, dialect: str) -> list[str]:
+    """The ids of a list; of what is none, none. Of a list that holds other things too, SQLite still takes the ids."""
     try:
         value = json.loads(text or "")
     except ValueError:
         return []
-    return value if isinstance(value, list) else []
+    if not isinstance(value, list) or (dialect == "postgres" and text in MIXED):
+        return []
+    return [one for one in value if isinstance(one, str)]
 
 
 def lost(rows: list[Row], column: str, there: set[str], where: str) -> Found:
@@ -132,11 +136,11 @@ def lost(rows: list[Row], column: str, there: set[str], where: str) -> Found:
     ]
 
 
-def lost_from_lists(rows: list[Row], column: str, there: set[str], where: str) -> Found:
+def lost_from_lists(rows: list[Row], column: str, there: set[str], where: str, dialect: str) -> Found:
     return [
         (row["id"], f"{column}: {one} is not in {where}")
         for row in rows
-        for one in listed(row[column])
+        for one in listed(row[column], dialect)
         if one not in there
     ]
 
@@ -155,7 +159,7 @@ def not_lists(rows: list[Row], *columns: str) -> Found:
         (row["id"], f"{column} is not a JSON array of ids: {row[column]}")
         for column in columns
         for row in rows
-        if row[column] in NO_LISTS
+        if row[column] in (*NO_LISTS, *MIXED)
     ]
 
 
@@ -168,15 +172,15 @@ def second_mains(variants: list[Row]) -> Found:
     ]
 
 
-def circles(events: list[Row], *, nulls_first: bool) -> Found:
+def circles(events: list[Row], dialect: str) -> Found:
     """Each event from which prerequisites that come before it in the story lead back to it."""
 
     def order(row: Row) -> list[tuple[bool, Any]]:
         columns = ("project_id", "story_date", "position", "created_at", "id")
-        return [((row[name] is None) != nulls_first, row[name] or 0) for name in columns]
+        return [((row[name] is None) == (dialect == "postgres"), row[name] or 0) for name in columns]
 
     place = {row["id"]: number for number, row in enumerate(sorted(events, key=order))}
-    needs = {row["id"]: [one for one in listed(row["prerequisite_ids"]) if one in place] for row in events}
+    needs = {row["id"]: [one for one in listed(row["prerequisite_ids"], dialect) if one in place] for row in events}
     found = []
     for start in place:
         seen: set[str] = set()
@@ -200,9 +204,9 @@ def expected(rows: Rows, dialect: str) -> dict[str, Found]:
         "scene-setting": lost(scenes, "setting_id", codex | places, "neither in entities nor in locations"),
         "leg-character": lost(rows["travel_legs"], "character_id", codex, "not in entities"),
         "issue-character": lost(issues, "affected_character_id", codex, "not in entities"),
-        "event-characters": lost_from_lists(events, "character_ids", codex, "entities"),
-        "event-prerequisites": lost_from_lists(events, "prerequisite_ids", happens, "timeline_events"),
-        "issue-events": lost_from_lists(issues, "affected_event_ids", happens, "timeline_events"),
+        "event-characters": lost_from_lists(events, "character_ids", codex, "entities", dialect),
+        "event-prerequisites": lost_from_lists(events, "prerequisite_ids", happens, "timeline_events", dialect),
+        "issue-events": lost_from_lists(issues, "affected_event_ids", happens, "timeline_events", dialect),
         "event-json": not_lists(events, "character_ids", "prerequisite_ids"),
         "issue-json": not_lists(issues, "affected_event_ids"),
         "scene-pov-manuscript": [
@@ -215,7 +219,7 @@ def expected(rows: Rows, dialect: str) -> dict[str, Found]:
         ],
         "event-location-manuscript": apart(events, "location_id", "project_id", locations, "project_id"),
         "variant-main": second_mains(rows["variants"]),
-        "event-cycle": circles(events, nulls_first=dialect == "sqlite"),
+        "event-cycle": circles(events, dialect),
     }
 
 

@@ -27,7 +27,8 @@ WITH RECURSIVE grammar (string, scalar, flat_array, flat_object, innermost) AS (
            NULL, 0
     FROM given AS v CROSS JOIN grammar AS g
     -- PostgreSQL 16 knows JSON at a look. It follows the brackets by recursion, so it is not shown more than it can bear.
-    WHERE CASE WHEN length(v.value) - length(translate(v.value, '[{', '')) <= 1000
+    WHERE CASE WHEN octet_length(v.value) <= 1000
+                 OR length(v.value) - length(translate(v.value, '[{', '')) <= 1000
                THEN NOT CASE v.kind WHEN 'array' THEN v.value IS JSON ARRAY ELSE v.value IS JSON OBJECT END
                ELSE v.value !~ CASE v.kind WHEN 'array' THEN g.flat_array ELSE g.flat_object END END
     UNION ALL

@@ -4,5 +4,4 @@
 -- The commit of a snapshot is a full SHA-1: 40 hex digits.
 SELECT 'snapshots' AS table_name, s.id AS row_key, 'git_commit_hash is "' || s.git_commit_hash || '"' AS detail
 FROM snapshots AS s
--- What is no hex digit stops the trimming, wherever it stands.
-WHERE length(s.git_commit_hash) <> 40 OR trim(s.git_commit_hash, '0123456789abcdefABCDEF') <> '';
+WHERE length(s.git_commit_hash) <> 40 OR s.git_commit_hash ~ '[^0-9a-fA-F]';
