@@ -12,8 +12,10 @@ from runner.transfer.expressions import SENT_NULL, line, plain_line
 from runner.transfer.model import Progress, Value
 from runner.transfer.source import Plan, Source
 
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 15  # a message of it is in the cache while the server reads it
 _QUOTED = "FORMAT csv, QUOTE '''', NULL 'NULL'"
+
+_JOINED = ["CAST(group_concat(v0, '') AS BLOB)", "count(*)"]  # as a BLOB it is copied once, as a text three times
 
 Lines = Iterator[tuple[int, bytes]]  # some thousand lines at a time, with their number
 
@@ -65,15 +67,13 @@ class _Plain:
     def lines(self) -> Lines:
         tabs = len(self._plan.columns) - 1
         text = plain_line(self._plan.pairs)
-        chunks = self._source.chunks(self._plan, [text], ["group_concat(v0, char(10))", "count(*)"])
-        for _, last, (joined, rows) in chunks:
-            lines = bytes(joined)
+        for _, last, (lines, rows) in self._source.chunks(self._plan, [text], _JOINED):
             # A tab or a line's end in a value is one too many; NULL's byte in a value the look at all of them finds.
             if b"\\" in lines or b"\r" in lines or _number(lines, b"\t") != rows * tabs:
                 return
-            if _number(lines, b"\n") != rows - 1:
+            if _number(lines, b"\n") != rows:
                 return
-            yield rows, lines.replace(SENT_NULL, b"\\N") + b"\n"
+            yield rows, lines.replace(SENT_NULL, b"\\N")
             self.last = last
         self.was_all = True
 
@@ -84,14 +84,13 @@ def _number(lines: bytes, character: bytes) -> int:
 
 
 def _quoted(source: Source, plan: Plan, after: Value) -> Lines:
-    chunks = source.chunks(plan, [line(plan.pairs)], ["group_concat(v0, char(10))", "count(*)"], after=after)
-    for _, _, (lines, rows) in chunks:
-        yield rows, bytes(lines) + b"\n"
+    for _, _, (lines, rows) in source.chunks(plan, [line(plan.pairs)], _JOINED, after=after):
+        yield rows, lines
 
 
 def _streamed(source: Source, plan: Plan) -> Lines:
     for some in source.stream(plan, [line(plan.pairs)]):
-        yield len(some), b"".join(bytes(one) + b"\n" for (one,) in some)
+        yield len(some), b"".join(one for (one,) in some)
 
 
 class _Feed:

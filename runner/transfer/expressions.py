@@ -30,6 +30,12 @@ _SEPARATOR_SQL = "CAST(x'FE' AS TEXT)"
 _DOUBLE_SQL = "CAST(x'FD' AS TEXT)"
 _SENT_NULL_SQL = "CAST(x'FC' AS TEXT)"
 _REAL = "printf('%!.20g', {0})"  # twenty digits: fewer read back as another double now and then
+# Few doubles have more than six digits behind the point. Both a whole number of less than 2^53 and a million are exact
+# as doubles, so that their quotient is the double next to the decimal number, which is what PostgreSQL reads of it.
+_SHORT_REAL = (
+    "CASE WHEN {0} BETWEEN -9e9 AND 9e9 AND round({0} * 1e6) / 1e6 = {0}"
+    " THEN CAST(round({0} * 1e6) AS INTEGER) || 'e-6' ELSE " + _REAL + " END"
+)
 _ARGUMENTS = 90  # of one printf; SQLite takes 100 or more
 _DEPTH = 50  # of an expression; SQLite takes 1000, and rather less where it runs in little memory
 
@@ -143,22 +149,22 @@ def _plain_time(column: TargetColumn, value: str) -> str:
 
 
 def line(columns: Sequence[tuple[TargetColumn, str]]) -> str:
-    """One row as a line of CSV with ' as quote and a bare NULL, as PostgreSQL's COPY reads it."""
-    parts = []
-    for start in range(0, len(columns), _ARGUMENTS):
-        some = columns[start : start + _ARGUMENTS]
-        parts.append(f"printf('{','.join(['%Q'] * len(some))}', {', '.join(_sent(*each) for each in some)})")
-    return " || ',' || ".join(parts)
+    """One row as a line of CSV with ' as quote and a bare NULL, as PostgreSQL's COPY reads it, with its end."""
+    return _printed("%Q", ",", [_sent(*each) for each in columns])
 
 
 def plain_line(columns: Sequence[tuple[TargetColumn, str]]) -> str:
-    """One row as a line of COPY's text form, if no value has a character that is written otherwise."""
+    """One row as a line of COPY's text form, with its end, if no value has a character that is written otherwise."""
+    return _printed("%s", "\t", [f"ifnull({_sent(*each)}, {_SENT_NULL_SQL})" for each in columns])
+
+
+def _printed(form: str, separator: str, values: Sequence[str]) -> str:
     parts = []
-    for start in range(0, len(columns), _ARGUMENTS):
-        some = columns[start : start + _ARGUMENTS]
-        values = ", ".join(f"ifnull({_sent(*each)}, {_SENT_NULL_SQL})" for each in some)
-        parts.append(f"printf('{chr(9).join(['%s'] * len(some))}', {values})")
-    return " || char(9) || ".join(parts)
+    for start in range(0, len(values), _ARGUMENTS):
+        some = values[start : start + _ARGUMENTS]
+        end = "\n" if start + _ARGUMENTS >= len(values) else separator
+        parts.append(f"printf('{separator.join([form] * len(some))}{end}', {', '.join(some)})")
+    return " || ".join(parts)
 
 
 def row_text(columns: Sequence[tuple[TargetColumn, str]]) -> str:
@@ -201,8 +207,9 @@ def digits_mean_the_doubles(connection: Any) -> bool:
     random = Random(1)
     doubles = [value for (value,) in struct.iter_unpack("d", random.randbytes(8 * 3000)) if math.isfinite(value)]
     doubles += [random.random() * 10 ** random.randint(-5, 15) for _ in range(1000)]
-    sql = f"SELECT {_REAL.format('?1')}"
-    return all(float(connection.execute(sql, (value,)).fetchone()[0]) == value for value in doubles)
+    doubles += [random.randint(-(10**12), 10**12) / 10 ** random.randint(0, 6) for _ in range(1000)]
+    sql = f"SELECT {_SHORT_REAL.format('?1')}, {_REAL.format('?1')}"
+    return all(float(text) == value for value in doubles for text in connection.execute(sql, (value,)).fetchone())
 
 
 def canonical(column: TargetColumn, value: str) -> str:
