@@ -219,8 +219,8 @@ class _Transfer:
         findings = Findings(self._options.sample, Lost(None))
         plans = pair(source, self._tables, self._options.mapping, findings)
         refuse(findings)
-        counts = {plan.name: source.count(plan.source) for plan in plans}
-        looking = Looking(source, plans, findings, helper, self._progress)
+        counts = {plan.name: source.rows_at_most(plan.source) for plan in plans}
+        looking = Looking(source, plans, findings, helper, self._progress, sum(counts.values()))
         away = self._load(source, connection, plans, counts, Both(self._progress, looking.check), looking.copied)
         if not away.all_keys:
             look_at_relations(source, plans, self._options.mapping, findings)

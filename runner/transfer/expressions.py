@@ -207,9 +207,12 @@ def digits_mean_the_doubles(connection: Any) -> bool:
     random = Random(1)
     doubles = [value for (value,) in struct.iter_unpack("d", random.randbytes(8 * 3000)) if math.isfinite(value)]
     doubles += [random.random() * 10 ** random.randint(-5, 15) for _ in range(1000)]
-    doubles += [random.randint(-(10**12), 10**12) / 10 ** random.randint(0, 6) for _ in range(1000)]
-    sql = f"SELECT {_SHORT_REAL.format('?1')}, {_REAL.format('?1')}"
-    return all(float(text) == value for value in doubles for text in connection.execute(sql, (value,)).fetchone())
+    short = [random.randint(-(10**12), 10**12) / 10 ** random.randint(0, 6) for _ in range(1000)]
+    return all(
+        float(connection.execute(f"SELECT {real.format('?1')}", (value,)).fetchone()[0]) == value
+        for real, values in ((_REAL, doubles), (_SHORT_REAL, short))
+        for value in values
+    )
 
 
 def canonical(column: TargetColumn, value: str) -> str:
@@ -223,7 +226,7 @@ def _canonical(column: TargetColumn, value: str) -> str:
     if column.type in ("numeric", "json", "jsonb"):
         return f"CASE typeof({value}) WHEN 'real' THEN maxwell_shortest({value}) ELSE {value} END"
     if column.type == "bool":
-        return f"CASE WHEN {value} IN (1, 'true') THEN 't' WHEN {value} IN (0, 'false') THEN 'f' END"
+        return f"CASE {value} WHEN 0 THEN 'f' WHEN 1 THEN 't' WHEN 'true' THEN 't' WHEN 'false' THEN 'f' END"
     if column.type == "bytea":
         return f"CASE WHEN {value} IS NOT NULL THEN '\\x' || lower(hex({value})) END"
     if column.type == "uuid":
@@ -231,7 +234,8 @@ def _canonical(column: TargetColumn, value: str) -> str:
     if column.type == "timestamp":
         text = f"replace({value}, 'T', ' ')"
         return (
-            f"CASE WHEN length({value}) = 19 THEN {text} WHEN instr({value}, ':') = 0 THEN {value} || ' 00:00:00'"
+            f"CASE WHEN length({value}) = 19 AND substr({value}, 11, 1) <> 'T' THEN {value}"
+            f" WHEN length({value}) = 19 THEN {text} WHEN instr({value}, ':') = 0 THEN {value} || ' 00:00:00'"
             f" ELSE {_with_seconds(text)} END"
         )
     if column.type == "time":

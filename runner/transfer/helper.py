@@ -23,11 +23,10 @@ from runner.errors import MisfitFound
 from runner.transfer.findings import Findings, Lost
 from runner.transfer.looking import Seen, look
 from runner.transfer.model import Progress
-from runner.transfer.source import Plan, Source, begin_snapshot, prepare
+from runner.transfer.source import Plan, Source, begin_snapshot, prepare, size
 
 _NICE = 10  # the copy goes first; there is time while the server builds its keys
 WORTH_BYTES = 16_000_000  # a smaller source is read before a process has started
-LARGE_BYTES = 2_000_000_000  # the copy of such a source waits for the disk now and then; the look need not wait for it
 STAGE = "looking at every value"
 _PROGRAM = "from runner.transfer.helper import main; main()"
 
@@ -65,10 +64,6 @@ class Helper:
         while isinstance(answer := self._receive(), int):
             self.rows += answer
         self._answer = answer
-
-    @property
-    def has_begun(self) -> bool:
-        return self._thread is not None
 
     def is_over(self) -> bool:
         """Wait a little; has it looked at all, or is it gone?"""
@@ -118,22 +113,26 @@ class Looking:
     """The look at every value: by this process, at once; or by the helper, when there is time for it."""
 
     def __init__(
-        self, source: Source, plans: Sequence[Plan], findings: Findings, helper: Helper | None, progress: Progress
+        self,
+        source: Source,
+        plans: Sequence[Plan],
+        findings: Findings,
+        helper: Helper | None,
+        progress: Progress,
+        total: int,
     ) -> None:
         self._own = partial(look, source, plans, findings, progress)
         self._helper = helper
         self._progress = progress
-        self._total = sum(source.count(plan.source) for plan in plans)
+        self._total = total
         self._seen: Seen | None = None
         self._plans = plans
         if helper is None:
             self._seen = self._look()
-        elif _size(source.connection) >= LARGE_BYTES:
-            helper.look(plans)
 
     def copied(self) -> None:
         """Let the helper look from now on, while the server builds its keys with one core alone."""
-        if self._helper is not None and not self._helper.has_begun:
+        if self._helper is not None:
             self._helper.look(self._plans)
 
     def check(self) -> None:
@@ -164,7 +163,7 @@ class Looking:
 def helping(connection: Any, url: DatabaseUrl, *, wanted: bool) -> Iterator[Helper | None]:
     """A helper for the source of ``connection``; None where it is not worth it, or cannot be had."""
     helper = None
-    if wanted and _cores() > 1 and _size(connection) >= WORTH_BYTES:
+    if wanted and _cores() > 1 and size(connection) >= WORTH_BYTES:
         with suppress(OSError):
             helper = Helper(url)
     try:
@@ -207,12 +206,6 @@ def _end_with_the_other() -> None:
     """When the other side is gone, be gone at once, in the middle of whatever it is."""
     sys.stdin.buffer.read()
     os._exit(0)
-
-
-def _size(connection: Any) -> int:
-    ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
-    ((size,),) = connection.execute("PRAGMA page_size").fetchall()
-    return int(pages) * int(size)
 
 
 def _cores() -> int:

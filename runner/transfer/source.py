@@ -25,6 +25,7 @@ CHUNK_LIMIT = 16_000_000  # what SQLite may put together at once, unless one row
 _FIRST_ROWS, _MOST_ROWS = 64, 5000
 _SQLITE_LIMIT_LENGTH = 0
 _LONGEST = 1_000_000_000
+_SMALLEST_ROW = 4  # bytes
 _ATTEMPTS = 5  # to find a moment in which nobody commits
 
 VIRTUAL = "SELECT name FROM main.sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL%'"
@@ -108,6 +109,15 @@ class Source:
 
     def count(self, table: Table) -> int:
         return int(self.rows(f"SELECT count(*) FROM {table.sql}")[0][0])
+
+    def rows_at_most(self, table: Table) -> int:
+        """How many rows there are, or somewhat more, without a look at them: by the first and the last rowid."""
+        if table.address:
+            first, last = (f"(SELECT {edge}({table.address}) FROM {table.sql})" for edge in ("min", "max"))
+            ((span,),) = self.rows(f"SELECT {last} - {first} + 1")
+            if (span or 0) <= size(self.connection) // _SMALLEST_ROW:
+                return int(span or 0)
+        return self.count(table)
 
     def plan(self, target: TargetTable, source: Table, names: dict[str, str], mapping: Map) -> Plan:
         """How the rows of one table go over. ``names``: of the target's columns, those that the source has."""
@@ -297,6 +307,13 @@ def snapshot(
         connection.text_factory = before
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def size(connection: Any) -> int:
+    """The bytes of the database."""
+    ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
+    ((bytes_of_page,),) = connection.execute("PRAGMA page_size").fetchall()
+    return int(pages) * int(bytes_of_page)
 
 
 def prepare(connection: Any) -> None:
