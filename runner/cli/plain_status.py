@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.cli.session import Session
 
 NAMES = frozenset({"status", "current"})
-OWN = frozenset({"exit-code", "read-files"})
+OWN = ("exit-code", "read-files")
 SWITCHES = {f"--{name}": name for name in ("json", "quiet", "verbose", "no-color", *OWN)}
 SWITCHES |= {"-q": "quiet", "-v": "verbose"}
 WITH_VALUE = {"--database": "database", "-d": "database", "--sql": "sql", "--config": "config"}
@@ -50,7 +50,7 @@ def plain_status(arguments: Sequence[str], session: Session) -> dict[str, bool] 
     session.command = "status"
     for name, value in given.items():
         session.set_flag(name, value)
-    return None if OWN & set(session.settings) else own
+    return None if any(name in session.settings for name in OWN) else own
 
 
 def _read(arguments: Sequence[str]) -> dict[str, Any] | None:
