@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from tests.support.databases import Database, rows_of
 from tests.support.maxwell_rows import sample_rows
 from tests.support.maxwell_schema import NEWEST, migrations_of, raw_catalog
 from tests.support.migrations import AUTHOR, BOOK, PRICE, Folder, held_locks, library, log, marks
-from tests.support.tool import MAXWELL, maxwell_db, yoyo
+from tests.support.tool import MAXWELL, ROOT, maxwell_db, yoyo
 
 MakeDatabase = Callable[[str], Database]
 
@@ -229,3 +231,19 @@ def test_our_migrations_are_left_as_they_were_for_yoyo_in_the_same_process(
         with backend.lock():
             backend.apply_migrations(pending)
     assert folder.states(database) == {AUTHOR: "applied", BOOK: "applied", PRICE: "applied"}
+
+
+_ASLEEP = """
+import sys
+import runner.backend
+assert not {"sqlparse", "importlib_metadata"} & set(sys.modules), sorted(sys.modules)
+import yoyo.migrations, yoyo.backends.base
+assert yoyo.migrations.sqlparse.split("SELECT 1; SELECT 2") == ["SELECT 1;", "SELECT 2"]
+assert yoyo.backends.base.get_backend_class("sqlite").__name__ == "SQLiteBackend"
+import sqlparse, importlib_metadata
+assert sqlparse.__file__ and importlib_metadata.__file__
+"""
+
+
+def test_what_yoyo_imports_sleeps_until_it_is_called() -> None:
+    subprocess.run([sys.executable, "-c", _ASLEEP], cwd=ROOT, check=True)

@@ -1,20 +1,37 @@
-"""sqlparse, which yoyo imports to read files with, sleeps until somebody asks it: the files are read here."""
+"""yoyo, without what it imports for work that is done here: reading files, and finding its backends by name."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 
-def import_asleep(name: str) -> None:
-    """Let ``import name`` cost nothing until an attribute of the module is wanted; it is then run, once."""
-    spec = importlib.util.find_spec(name) if name not in sys.modules else None
-    if spec is None or spec.loader is None:
-        return
-    loader = importlib.util.LazyLoader(spec.loader)
-    spec.loader = loader
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
+class _Asleep(ModuleType):
+    """Stands for a module; each function imports that one when it is called."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def function(*given: Any, **options: Any) -> Any:
+            return getattr(importlib.import_module(self.__name__), name)(*given, **options)
+
+        return function
 
 
-import_asleep("sqlparse")
+def import_yoyo() -> None:
+    """Import it, with sqlparse and importlib_metadata asleep for it; all others get them as they are."""
+    asleep = {name: _Asleep(name) for name in ("sqlparse", "importlib_metadata") if name not in sys.modules}
+    sys.modules.update(asleep)
+    try:
+        importlib.import_module("yoyo")
+    finally:
+        for name in asleep:
+            del sys.modules[name]
+
+
+if "yoyo" not in sys.modules:
+    import_yoyo()

@@ -20,13 +20,14 @@ class Script:
     path: Path
     text: str
     stat: str | None = None  # size, times and place of the file that was read, as ``file_stat`` gives them
+    digest: str = ""  # the SHA-256 of its bytes, if whoever read them has told
     suspect: bool = True  # could it have a statement that a migration may not have? As ``sources.guard`` looks for it
 
     @cached_property
     def sha256(self) -> str:
         from hashlib import sha256
 
-        return sha256(self.text.encode()).hexdigest()
+        return self.digest or sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

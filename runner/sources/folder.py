@@ -11,6 +11,7 @@ import re
 import stat
 import time
 from collections.abc import Collection
+from hashlib import sha256
 from pathlib import Path
 
 from runner.domain.migration import Dialect, Migration, Script
@@ -205,7 +206,7 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
         ) from error
     if not has_statement(text, dialect):
         raise refusal(path, "EMPTY_FILE", "has no statement", "Write one, or remove the pair.")
-    return Script(path, text, seen, is_suspect(text))
+    return Script(path, text, seen, sha256(data).hexdigest(), is_suspect(text))
 
 
 def _refuse_several_statements(script: Script, dialect: Dialect, refuse: Refuse) -> None:

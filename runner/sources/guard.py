@@ -16,7 +16,10 @@ from runner.sources.refusal import Refuse, stop
 _WORD = "(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE|ATTACH|DETACH|PRAGMA|VACUUM|COPY)"
 _BLANKS = r"(?:[^\S\n]|\ufeff)*"
 _SUSPECT_FIRST = re.compile(rf"{_BLANKS}{_WORD}", re.IGNORECASE)
-_SUSPECT = {mark: re.compile(rf"{mark}{_BLANKS}(?=[BSCERPADV]){_WORD}", re.IGNORECASE) for mark in "\n;/"}
+_SUSPECT = {
+    mark: re.compile(rf"{mark}(?!\n)(?=[\s\ufeffBSCERPADV]){_BLANKS}(?=[BSCERPADV]){_WORD}", re.IGNORECASE)
+    for mark in "\n;/"
+}
 
 _CONTROL = {"BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"}
 _ELSEWHERE = {"ATTACH", "DETACH"}
