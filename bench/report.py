@@ -16,7 +16,7 @@ def text(results: Results) -> str:
     rows += [_cells(one) for one in results.findings]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines += [f"{one.target}: {one.floor}" for one in results.findings if one.floor and not one.met]
+    lines += _floors(results)
     if results.missing:
         lines.append(f"not installed here, and left out: {', '.join(results.missing)}")
     return "\n".join(lines)
@@ -26,9 +26,15 @@ def markdown(results: Results) -> str:
     """The same as a table for the documentation."""
     lines = ["| | | beside | ours | theirs | ratio | at most | |", "|---|---|---|---:|---:|---:|---:|---|"]
     lines += [f"| {' | '.join(_cells(one))} |" for one in results.findings]
-    notes = [f"- {one.target}, {one.work}: {one.floor}" for one in results.findings if one.floor and not one.met]
+    notes = [f"- {line}" for line in _floors(results)]
     missing = [f"Not installed, and left out: {', '.join(results.missing)}."] if results.missing else []
     return "\n".join([*lines, *(["", *notes] if notes else []), *(["", *missing] if missing else [])])
+
+
+def _floors(results: Results) -> list[str]:
+    """What keeps a target from being met, once for each work."""
+    missed = [one for one in results.findings if one.floor and not one.met]
+    return list(dict.fromkeys(f"{one.target}, {one.work}: {one.floor}" for one in missed))
 
 
 def _cells(one: Finding) -> tuple[str, ...]:
