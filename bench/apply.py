@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from bench.alone import alone
@@ -177,24 +178,10 @@ class _Bench:
         """``existing``: the database is there already, so that each migration waits for the disk unless told."""
 
         def side() -> Run:
-            with _Empty(self, existing=existing) as url:
-                return self.done(
-                    files, url, run(maxwell_db("--database", url, "--sql", str(files), "--quiet", "apply", *options))
-                )
+            with _Empty(self, files, existing=existing) as url:
+                return run(maxwell_db("--database", url, "--sql", str(files), "--quiet", "apply", *options))
 
         return side
-
-    def done(self, files: Path, url: str, finished: Run) -> Run:
-        """What was run, if the last table of the files is there; else somebody was quick because he did nothing."""
-        made = []
-        for path in apply_files(files):
-            with path.open() as file:  # a large one begins with its table
-                made += re.findall(r"^CREATE TABLE ([a-z]\w+)", file.read(100_000), re.MULTILINE)
-        wanted = made[-1]
-        there = self.databases[-1] if self.dialect == "postgres" else sqlite_database(Path(url.removeprefix(_SQLITE)))
-        if wanted not in there.tables():
-            raise SystemExit(f"the run left no table {wanted}")
-        return finished
 
     def bare(self, files: Path) -> Callable[[], Run]:
         script = self.folder / f"{files.parent.name}-{files.name}.sql"
@@ -207,14 +194,14 @@ class _Bench:
                 file.write(f"INSERT INTO applied VALUES ('{path.stem}');\nCOMMIT;\n")
 
         def side() -> Run:
-            with _Empty(self) as url:
+            with _Empty(self, files) as url:
                 if self.dialect == "postgres":
                     options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url)
-                    return self.done(files, url, run([program(), *options, "-f", str(script)]))
+                    return run([program(), *options, "-f", str(script)])
                 database = url.removeprefix(_SQLITE)
                 if shutil.which("sqlite3"):
-                    return self.done(files, url, run(["sqlite3", "-batch", "-bail", database], stdin=script))
-                return self.done(files, url, run([sys.executable, "-c", _SCRIPT, database, str(script)]))
+                    return run(["sqlite3", "-batch", "-bail", database], stdin=script)
+                return run([sys.executable, "-c", _SCRIPT, database, str(script)])
 
         return side
 
@@ -229,18 +216,19 @@ class _Bench:
 
     def _peer(self, peer: Peer, files: Path, project: Path) -> Callable[[], Run]:
         def side() -> Run:
-            with _Empty(self) as url:
+            with _Empty(self, files) as url:
                 command, environment = peer.command(self.dialect, project, url)
-                return self.done(files, url, run(command, cwd=project, more=environment))
+                return run(command, cwd=project, more=environment)
 
         return side
 
 
 class _Empty:
-    """The URL of a new database, for one run."""
+    """The URL of a new database, for one run of the files. SystemExit if it is without their last table afterwards."""
 
-    def __init__(self, bench: _Bench, *, existing: bool = False) -> None:
+    def __init__(self, bench: _Bench, files: Path, *, existing: bool = False) -> None:
         self._bench = bench
+        self._last_table = _last_table(files)
         self._existing = existing
 
     def __enter__(self) -> str:
@@ -249,21 +237,35 @@ class _Empty:
         self._bench.made.append(name)
         if self._bench.dialect == "postgres":
             # Dropped at the end: the server would have the files to remove while the next program runs.
-            database = postgres_database(self._bench.url, name)
-            self._bench.databases.append(database)
+            self._database = postgres_database(self._bench.url, name)
+            self._bench.databases.append(self._database)
             run_as_admin(self._bench.url, "CHECKPOINT")
-            return database.url
+            return self._database.url
         self._folder = self._bench.folder / name  # its own: sqitch keeps a second file beside the database
         self._folder.mkdir()
+        path = self._folder / "bench.db"
+        self._database = sqlite_database(path)
         if self._existing:
-            with closing(sqlite3.connect(self._folder / "bench.db")) as connection:
+            with closing(sqlite3.connect(path)) as connection:
                 connection.execute("PRAGMA user_version = 1")
         os.sync()
-        return f"{_SQLITE}{self._folder / 'bench.db'}"
+        return f"{_SQLITE}{path}"
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        is_done = kind is not None or self._last_table in self._database.tables()
         if self._bench.dialect == "sqlite":
             shutil.rmtree(self._folder)
+        if not is_done:  # somebody was quick because he did nothing
+            raise SystemExit(f"the run left no table {self._last_table}")
+
+
+@cache
+def _last_table(files: Path) -> str:
+    made = []
+    for path in apply_files(files):
+        with path.open() as file:  # a large one begins with its table
+            made += re.findall(r"^CREATE TABLE ([a-z]\w+)", file.read(100_000), re.MULTILINE)
+    return str(made[-1])
 
 
 _SCRIPT = """
