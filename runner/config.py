@@ -66,6 +66,11 @@ KEYS = frozenset(
 )
 
 
+def variable(option: str) -> str:
+    """The environment variable of an option, which is given by its long name without dashes in front."""
+    return f"MAXWELL_DB_{option.upper().replace('-', '_')}"
+
+
 def read_settings(given: str | None) -> dict[str, str]:
     """The settings of the section, by option name; ``database`` may be yoyo's own. Empty where there is no file.
 

@@ -10,6 +10,7 @@ import click
 
 from runner.cli import candidates
 from runner.cli.session import Session
+from runner.config import variable
 from runner.errors import MaxwellError
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """A command's option, with its environment variable."""
     long_name = next(name for name in names if name.startswith("--")).removeprefix("--").partition("/")[0]
     settings.setdefault("show_default", not settings.get("is_flag"))
-    return click.option(*names, envvar=f"MAXWELL_DB_{long_name.upper().replace('-', '_')}", **settings)
+    return click.option(*names, envvar=variable(long_name), **settings)
 
 
 def command(name: str, *, without: str = "") -> Callable[[Callable[..., int]], click.Command]:

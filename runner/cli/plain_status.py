@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.render_status import status_data, status_text
+from runner.config import variable
 from runner.domain.state import BROKEN_HISTORY, State
 from runner.errors import EXIT_HISTORY, EXIT_PENDING, EXIT_UNFINISHED
 
@@ -44,7 +45,7 @@ def show_status(session: Session, exit_code: bool, read_files: bool) -> int:
 def plain_status(arguments: Sequence[str], session: Session) -> dict[str, bool] | None:
     """What ``show_status`` takes, and the common options told to the session; None where click has to read it."""
     given = _read(arguments)
-    if given is None or any(os.environ.get(f"MAXWELL_DB_{name.upper().replace('-', '_')}") for name in OWN):
+    if given is None or any(os.environ.get(variable(name)) for name in OWN):
         return None
     own = {name.replace("-", "_"): bool(given.pop(name, False)) for name in OWN}
     session.command = "status"

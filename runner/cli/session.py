@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from runner.config import read_settings
+from runner.config import read_settings, variable
 from runner.domain.url import DatabaseUrl, parse_url
 from runner.errors import MaxwellError, UsageError
 
@@ -40,7 +40,7 @@ class Session:
     def settings(self) -> dict[str, str]:
         """The configuration file's, read once."""
         if self._settings is None:
-            given = self.flags.get("config") or os.environ.get("MAXWELL_DB_CONFIG")
+            given = self.flags.get("config") or os.environ.get(variable("config"))
             self._settings = read_settings(given)
         return self._settings
 
@@ -48,9 +48,9 @@ class Session:
         """Flag, then environment, then file; None where none has it."""
         if self.flags.get(name) is not None:
             return self.flags[name]
-        for variable in (f"MAXWELL_DB_{name.upper().replace('-', '_')}", *variables):
-            if os.environ.get(variable):
-                return os.environ[variable]
+        for one in (variable(name), *variables):
+            if os.environ.get(one):
+                return os.environ[one]
         return self.settings.get(name)
 
     def switch(self, name: str) -> bool:
