@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from runner.sources.header import read_header, refuse_directives
 from runner.sources.order import Ordered, check_order, check_unique
 from runner.sources.place import APPLY, ROLLBACK, is_hidden
 from runner.sources.refusal import Refuse, refusal, stop
+
+_LARGE_BYTES = 1_000_000
 
 # What yoyo, a shell, a URL and a terminal all take as one plain word. yoyo keeps ids in VARCHAR(255).
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}")
@@ -194,6 +196,7 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
                 else "Remove it; no SQL text can hold one.",
                 data.count(b"\n", 0, data.index(byte)) + 1,
             )
+    digest = _digest(data)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -206,7 +209,25 @@ def _read_script(path: Path, dialect: Dialect) -> Script:
         ) from error
     if not has_statement(text, dialect):
         raise refusal(path, "EMPTY_FILE", "has no statement", "Write one, or remove the pair.")
-    return Script(path, text, seen, sha256(data).hexdigest(), is_suspect(text))
+    suspect = is_suspect(text)
+    return Script(path, text, seen, digest(), suspect)
+
+
+def _digest(data: bytes) -> Callable[[], str]:
+    """The SHA-256, which of a large file another thread makes, while its text is looked at."""
+    if len(data) < _LARGE_BYTES:
+        return sha256(data).hexdigest
+    from threading import Thread
+
+    digests: list[str] = []
+    thread = Thread(target=lambda: digests.append(sha256(data).hexdigest()), daemon=True)
+    thread.start()
+
+    def digest() -> str:
+        thread.join()
+        return digests[0]
+
+    return digest
 
 
 def _refuse_several_statements(script: Script, dialect: Dialect, refuse: Refuse) -> None:

@@ -12,14 +12,13 @@ from runner.sources.refusal import Refuse, stop
 
 # A quick look for a word that could matter; only then are the statements told apart. A statement begins with the text,
 # or behind one of three characters. Each has a pattern of its own, because a regular expression goes through a large
-# file quickly only where it can look for a single character. SQLite takes a byte order mark for white space.
-_WORD = "(?:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE|ATTACH|DETACH|PRAGMA|VACUUM|COPY)"
-_BLANKS = r"(?:[^\S\n]|\ufeff)*"
-_SUSPECT_FIRST = re.compile(rf"{_BLANKS}{_WORD}", re.IGNORECASE)
-_SUSPECT = {
-    mark: re.compile(rf"{mark}(?!\n)(?=[\s\ufeffBSCERPADV]){_BLANKS}(?=[BSCERPADV]){_WORD}", re.IGNORECASE)
-    for mark in "\n;/"
-}
+# file quickly only where it can look for a single character, and then has few others to compare the next one with.
+# SQLite takes a byte order mark for white space.
+_WORD = "(?i:BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE|ATTACH|DETACH|PRAGMA|VACUUM|COPY)"
+_FIRST = "(?=[BSCERPADVbscerpadv])"
+_BLANKS = r"[\t\x0b\x0c\r\x1c-\x1f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]*+"  # \s but \n
+_SUSPECT_FIRST = re.compile(f"{_BLANKS}{_WORD}")
+_SUSPECT = {mark: re.compile(f"{mark}{_BLANKS}{_FIRST}{_WORD}") for mark in "\n;/"}
 
 _CONTROL = {"BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"}
 _ELSEWHERE = {"ATTACH", "DETACH"}
