@@ -292,6 +292,48 @@ def test_keys_that_sqlite_lets_be_null_are_found(make_database: MakeDatabase) ->
     assert (skipped.name, skipped.reason) == ("key:e", "the table has no primary key")
 
 
+ROWID_KEYS = """
+    CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO a VALUES (1, 'one'), (2, 'two'), (3, 'three');
+    CREATE TABLE b (id INTEGER PRIMARY KEY DESC, x TEXT); INSERT INTO b VALUES (1, 'one'), (2, 'two');
+    CREATE TABLE c (id INT PRIMARY KEY);
+    CREATE TABLE d (id INTEGER PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE "key:a" (id INTEGER, x, PRIMARY KEY (id));
+    CREATE TABLE rowid (rowid, oid, _rowid_, id INTEGER PRIMARY KEY);
+"""
+
+
+@pytest.mark.parametrize(
+    ("only", "asked"), [([], ["b", "c", "d", "rowid"]), (["key:*"], ["a", "b", "c", "d", "key:a", "rowid"])]
+)
+def test_a_key_that_is_the_rowid_is_left_to_a_sound_file(
+    make_database: MakeDatabase, only: list[str], asked: list[str]
+) -> None:
+    database = make_database("sqlite")
+    database.script(ROWID_KEYS)
+    statements: list[str] = []
+    with database.connect() as connection:
+        connection.set_trace_callback(statements.append)
+        report = verify(connection, "sqlite", only=only)
+    keys = {result.name: result.status for result in report.checks if result.kind == "key"}
+    assert keys == {f"key:{name}": "passed" for name in ("a", "b", "c", "d", "key:a", "rowid")}
+    counted = {text.partition("SELECT '")[2].partition("'")[0] for text in statements if "HAVING count(*) > 1" in text}
+    assert counted == set(asked)
+
+
+def test_a_rowid_that_stands_in_two_rows_is_found(make_database: MakeDatabase) -> None:
+    database = make_database("sqlite")
+    database.script(ROWID_KEYS)
+    assert database.path is not None
+    data = bytearray(database.path.read_bytes())
+    place = data.index(b"three") - 4  # length, rowid, and a header of its own length and two types
+    assert data[place] == 3 or data[place - 1] == 3
+    data[place if data[place] == 3 else place - 1] = 2
+    database.path.write_bytes(data)
+    broken = found(run(database))
+    assert broken.pop("integrity-check") and broken == {"key:a": {("a", "2")}}
+    assert found(run(database, only=["key:*"])) == {"key:a": {("a", "2")}}
+
+
 def test_rows_are_named_by_their_key_in_key_order_and_bytes_in_hex(make_database: MakeDatabase) -> None:
     database = make_database("sqlite")
     database.script(

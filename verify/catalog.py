@@ -25,6 +25,7 @@ class Table:
     address: str | None  # None: SQLite's WITHOUT ROWID, whose key is never NULL
     partition: bool = False  # its rows are counted and checked with the table that it is a part of
     bytes: int | None = None  # its size on disk, where the catalog knows it
+    key_is_rowid: bool = False  # SQLite: INTEGER PRIMARY KEY, another name for where the row is
 
     @property
     def sql(self) -> str:

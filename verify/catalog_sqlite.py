@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from verify.catalog import Catalog, ForeignKey, Table, is_ignored
 from verify.quoting import quote_identifier
@@ -30,7 +31,7 @@ WHERE {_TABLES} ORDER BY m.name, f.id, f.seq
 """
 
 _UNIQUE = f"""
-SELECT m.name, l.name, i.name, i.coll FROM main.sqlite_master AS m
+SELECT m.name, l.name, i.name, i.coll, l.origin FROM main.sqlite_master AS m
 JOIN pragma_index_list(m.name, 'main') AS l JOIN pragma_index_xinfo(l.name, 'main') AS i
 WHERE {_TABLES} AND l."unique" AND NOT l.partial AND i.key
 """
@@ -57,6 +58,8 @@ def read_catalog(reader: Reader, ignore: Collection[str]) -> Catalog:
     relations = {name: frozenset(names) for name, names in columns.items()} | _views(reader)
     left_out = _shadows(reader, columns)
     perhaps = {name for (name,) in reader.query(_PERHAPS_WITHOUT_ROWID)}
+    indexed = reader.query(_UNIQUE)
+    keys_with_index = {table for table, _, _, _, origin in indexed if origin == "pk"}
     tables = []
     for name, names in columns.items():
         if name in left_out or is_ignored(name, ignore):
@@ -66,13 +69,15 @@ def read_catalog(reader: Reader, ignore: Collection[str]) -> Catalog:
         key = tuple(column for _, column in sorted(keys[name]))
         if address and name in perhaps and not _answers(reader, name, address):
             address = None
-        tables.append(Table(name, "main", "sqlite", tuple(names), key, address))
+        # Any other key has an index of its own; DESC makes one of INTEGER PRIMARY KEY, too.
+        key_is_rowid = bool(address and key) and name not in keys_with_index
+        tables.append(Table(name, "main", "sqlite", tuple(names), key, address, key_is_rowid=key_is_rowid))
     size = file_bytes(reader)
     return Catalog(
         "sqlite",
         "main",
         tuple(tables),
-        _foreign_keys(reader, tables, relations, types),
+        _foreign_keys(reader, tables, relations, types, indexed),
         relations,
         rows=_rows(reader, tables) if size >= LARGE_BYTES else {},
         checked=frozenset(name for (name,) in reader.query(_CHECKED)),
@@ -137,13 +142,17 @@ def _answers(reader: Reader, name: str, address: str) -> bool:
 
 
 def _foreign_keys(
-    reader: Reader, tables: Collection[Table], relations: Collection[str], types: Mapping[str, Mapping[str, str]]
+    reader: Reader,
+    tables: Collection[Table],
+    relations: Collection[str],
+    types: Mapping[str, Mapping[str, str]],
+    indexed: Sequence[tuple[Any, ...]],
 ) -> tuple[ForeignKey, ...]:
     by_name = {table.name.lower(): table for table in tables}
     views = {name.lower() for name in relations} - set(by_name)
     unique: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     folding: dict[str, set[str]] = defaultdict(set)
-    for table, index, column, collation in reader.query(_UNIQUE):
+    for table, index, column, collation, _ in indexed:
         unique[table][index].add((column or "").lower())  # an expression has no name and matches nothing
         if collation.upper() != "BINARY":
             folding[table].add((column or "").lower())

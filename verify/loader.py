@@ -58,9 +58,8 @@ def _read_folder(folder: Path, dialect: Dialect, version: int) -> tuple[Check, .
     flat = _read_files(folder)
     common = _read_files(folder / "common")
     own = _read_files(folder / dialect)
-    newer = _read_files(folder / _NEWER)
     if dialect == "postgres" and version >= _NEWER_VERSION:
-        own |= newer
+        own |= _read_files(folder / _NEWER)
     others = [name for name in ("sqlite", "postgres", _NEWER) if name != dialect]
     if not (flat or common or own or any(_read_files(folder / name) for name in others)):
         raise VerifyError(f"no checks in {folder}", code="NO_CHECKS", hint="A check is a file NAME.sql in that folder.")

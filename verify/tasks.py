@@ -48,14 +48,31 @@ class Tasks:
         self._keys = keys
         self._empty = empty
         self._shared = shared  # among several connections
+        self._looks_at_file = False
+        self._with_rowid_as_key = {f"key:{table.name}" for table in catalog.tables if table.key_is_rowid}
 
     def task(self, place: int, check: Check, reader: Reader) -> Task:
+        """The work of a check; the integrity check's is made first, where it is among them."""
         if check.path is None and check.name == INTEGRITY_CHECK:
+            self._looks_at_file = True
             tables = _ordinary_tables(reader) if self._shared else None
             return self._whole_integrity(place, check) if tables is None else self._integrity(place, check, tables)
         if check.path is None and check.name == FOREIGN_KEY_CHECK:
             return self._foreign_key_check(place, check)
+        if check.path is None and self._looks_at_file and check.name in self._with_rowid_as_key:
+            return self._rowid_key(check)
         return self._plain(place, check)
+
+    def _rowid_key(self, check: Check) -> Task:
+        """A rowid is never NULL, and the integrity check sees one that stands in two rows; then they are looked for."""
+
+        def finish(reader: Reader, given: list[Any], results: Results) -> Found:
+            found = self._empty(check)
+            if results[INTEGRITY_CHECK].status != "passed":
+                reader.stream(check.sql, found.take)
+            return found
+
+        return Task(check, (), finish, asks=True)
 
     def _plain(self, place: int, check: Check) -> Task:
         def run(reader: Reader) -> Found:

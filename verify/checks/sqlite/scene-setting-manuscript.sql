@@ -12,7 +12,7 @@ WITH apart (id, manuscript_id) AS MATERIALIZED (
     EXCEPT SELECT l.id, l.project_id FROM locations AS l NOT INDEXED
     ORDER BY 1, 2
 ), twice (id) AS MATERIALIZED (
-    -- An entity and a location may have the same id; then one may fit and the other not.
+    -- An entity and a location may have the same id, of which one may fit and the other not.
     SELECT e.id FROM entities AS e INTERSECT SELECT l.id FROM locations AS l ORDER BY 1
 ), suspect (id, manuscript_id, setting_id) AS MATERIALIZED (
     SELECT s.id, s.manuscript_id, s.setting_id FROM scenes AS s NOT INDEXED
