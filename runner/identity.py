@@ -10,10 +10,9 @@ from functools import lru_cache
 def user_and_host() -> tuple[str, str]:
     """Who runs this. A uid without a name (containers) is its number; the host is asked of no name server."""
     import getpass
-    import socket
 
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = str(os.getuid())
-    return user, socket.gethostname()
+    return user, os.uname().nodename

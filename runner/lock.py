@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -49,7 +48,9 @@ def poll(attempt: Callable[[], str | None], wait: float, waiting: Waiting) -> No
         if not told:
             waiting(holder, left)
             told = True
-        time.sleep(min(left, POLL_SECONDS * random.uniform(0.5, 1.5)))
+        from random import uniform  # when somebody is waited for
+
+        time.sleep(min(left, POLL_SECONDS * uniform(0.5, 1.5)))
 
 
 class SqliteHold:

@@ -13,7 +13,7 @@ from tests.support.tool import ROOT
 
 #: A module imports of its own layer's folder, and of the layers before; never beside itself, and never of a later one.
 LAYERS = (
-    {"__init__", "errors", "identity", "ini"},
+    {"__init__", "asleep", "errors", "identity", "ini"},
     {"domain", "config", "interruption"},
     {"sources", "dialects", "patterns", "rules", "lock"},
     {"ledger", "catalog", "scratch", "backup"},
@@ -101,6 +101,14 @@ def test_imports_point_one_way(file: Path) -> None:
 def test_the_command_line_reaches_the_database_by_operations() -> None:
     wrong = [str(one) for one in all_imports("runner/cli") if part_of_runner(one.module) in ("backend", "lock")]
     assert wrong == []
+
+
+def test_every_dataclass_says_what_it_is() -> None:
+    """For the reader; and one without a docstring makes dataclasses import inspect."""
+    for file in files("runner", "verify"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(one) for one in node.decorator_list):
+                assert ast.get_docstring(node), f"{file.relative_to(ROOT)}:{node.lineno} {node.name}"
 
 
 def test_verify_is_a_leaf() -> None:

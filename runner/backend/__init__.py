@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.backend import asleep as asleep  # before yoyo is imported
+from runner.backend import yoyo_alone as yoyo_alone  # before yoyo is imported
 from runner.backend.common import Backend, BeforeCommit
 from runner.backend.steps import SqlMigration, as_yoyo
 from runner.domain.url import DatabaseUrl

@@ -88,6 +88,8 @@ def close(
 
 @dataclass(frozen=True)
 class _Closer:
+    """What is compared, for the statements that close the gaps."""
+
     expected: Catalog
     found: Catalog
     texts: Texts

@@ -169,6 +169,8 @@ class Table:
 
 @dataclass(frozen=True)
 class View:
+    """A view, with its query as the database gives it."""
+
     name: str
     columns: tuple[str, ...]
     query: str

@@ -9,6 +9,8 @@ from runner.catalog.sqlite_pieces import Piece, closing, joined, pieces, split
 
 @dataclass(frozen=True)
 class IndexText:
+    """What a CREATE INDEX says of the index itself."""
+
     keys: tuple[str, ...]
     unique: bool
     predicate: str | None
@@ -28,6 +30,8 @@ def read_index(text: str) -> IndexText:
 
 @dataclass(frozen=True)
 class TriggerText:
+    """What a CREATE TRIGGER says of the trigger itself."""
+
     timing: str
     events: tuple[str, ...]
     condition: str | None

@@ -47,6 +47,8 @@ WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY m.name, f.i
 
 @dataclass(frozen=True)
 class _Unindexed:
+    """A foreign key without an index."""
+
     table: str
     columns: tuple[str, ...]
     parent: str

@@ -41,6 +41,8 @@ _BOOKKEEPING = ("_yoyo", "yoyo_lock", "_maxwell")
 
 @dataclass(frozen=True)
 class _Relation:
+    """A relation, and what the role may do with it."""
+
     schema: str
     name: str
     kind: str

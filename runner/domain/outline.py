@@ -23,6 +23,8 @@ class TableOutline:
 
 @dataclass(frozen=True)
 class IndexOutline:
+    """An index, with the words of each of its keys."""
+
     table: str
     columns: tuple[tuple[str, ...], ...]
 

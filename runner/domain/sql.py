@@ -37,6 +37,8 @@ _BLOCK_EDGE = re.compile(r"/\*|\*/")
 
 @dataclass(frozen=True)
 class Token:
+    """A piece of SQL text, and its offset in the file."""
+
     kind: str  # a group of _TOKEN; "comment" and "literal" join their variants
     text: str
     start: int

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import unified_diff
-
 from runner.domain.state import MigrationStatus, Standing, State
 from runner.errors import SETTLE_HINT, HistoryError, UnfinishedError
 
@@ -67,6 +65,8 @@ def _changed(item: MigrationStatus) -> HistoryError:
         script, stored = rollback, item.ledger.rollback_sql
     line, shown = None, None
     if stored is not None:
+        from difflib import unified_diff
+
         diff = list(unified_diff(stored.splitlines(), script.text.splitlines(), "applied", "file", lineterm="", n=1))
         shown = "\n".join(diff[:20])
         hunk = next((entry for entry in diff if entry.startswith("@@")), None)

@@ -29,6 +29,8 @@ class Repair:
 
 @dataclass(frozen=True)
 class RepairReport:
+    """What a repair did, and where the database stands since."""
+
     repairs: tuple[Repair, ...]
     standing: Standing  # after it
 

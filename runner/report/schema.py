@@ -25,6 +25,8 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True)
 class ColumnPart:
+    """A column as a diagram shows it."""
+
     name: str
     type: str
     sql: str  # everything but the name, after the change
@@ -46,6 +48,8 @@ class KeyPart:
 
 @dataclass(frozen=True)
 class TablePart:
+    """A table as a diagram shows it."""
+
     name: str
     columns: tuple[ColumnPart, ...]
     keys: tuple[KeyPart, ...]

@@ -84,6 +84,8 @@ class Key:
 
 @dataclass(frozen=True)
 class ForeignKey:
+    """A foreign key of a table that rows are copied into."""
+
     columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...]
@@ -96,6 +98,8 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class TargetTable:
+    """A table that rows are copied into."""
+
     name: str
     partitioned: bool
     columns: tuple[TargetColumn, ...]
