@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.alone import alone
 from bench.measure import Finding, Results, Run, Size, in_turn, maxwell_db, run
-from runner.cli.group import COMMANDS
+from runner.cli.names import COMMANDS
 
 
 def measure(size: Size, folder: Path, url: str) -> Results:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runner.cli.group import COMMANDS
+from runner.cli.names import COMMANDS
 from tests.support.checkouts import commit, copy_of_this_checkout, repository, run
 from tests.support.migrations import Folder
 from tests.support.tool import ROOT

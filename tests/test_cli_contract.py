@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from runner.cli.group import ALIASES, COMMANDS
+from runner.cli.names import ALIASES, COMMANDS
 from tests.support.databases import Database, drop_postgres_database, postgres_database, sqlite_database
 from tests.support.folders import Folder, all_tables, applied, footprint, own_schema, own_tables
 from tests.support.tool import ROOT, Result, clean_environment, maxwell_db, maxwell_db_process

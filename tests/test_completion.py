@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from click.shell_completion import get_completion_class
 
-from runner.cli.group import ALIASES, COMMANDS, cli
+from runner.cli.group import cli
+from runner.cli.names import ALIASES, COMMANDS
 from runner.doctor import PROBES
 from runner.rules import rules
 from tests.support.databases import sqlite_database

@@ -13,7 +13,8 @@ import click
 import pytest
 
 from runner import __version__
-from runner.cli.group import ALIASES, COMMANDS, cli
+from runner.cli.group import cli
+from runner.cli.names import ALIASES, COMMANDS
 from tests.support.databases import sqlite_database
 from tests.support.migrations import Folder
 from tests.support.tool import ROOT, maxwell_db

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -24,13 +24,9 @@ from runner.cli.options import (
 from runner.cli.progress import observing
 from runner.cli.protection import confirm_loss
 from runner.cli.session import Session
-from runner.domain.options import ApplyOptions, RunOptions
-from runner.domain.outcome import Direction
-from runner.errors import UsageError
+from runner.cli.show_apply import reviewed_plan, show_apply
+from runner.domain.options import RunOptions
 from runner.interruption import interruptible
-
-if TYPE_CHECKING:
-    from runner.operations.reviewed import ReviewedPlan
 
 plan_option = option(
     "--plan",
@@ -54,52 +50,13 @@ plan_option = option(
 @checks_option
 @option("--dry-run", is_flag=True, help="Say what would run; write nothing.")
 @plan_option
-def apply(
-    session: Session,
-    target: str | None,
-    gate: bool,
-    no_verify: bool,
-    single_transaction: bool,
-    allow_out_of_order: bool,
-    batch_commits: bool,
-    lock_wait: float,
-    ddl_lock_timeout: float,
-    ddl_lock_try: float,
-    statement_timeout: float,
-    checks: tuple[Path, ...],
-    dry_run: bool,
-    plan: Path | None,
-) -> int:
+def apply(session: Session, target: str | None, **told: Any) -> int:
     """Apply what is pending, up to and including T (default head), and verify.
 
     Each migration is one transaction together with its record; the first failure stops the run. A missing SQLite
     file is made.
     """
-    from runner.operations.apply import apply as apply_pending
-    from runner.operations.apply import plan as preview
-
-    options = ApplyOptions(
-        verify=not no_verify,
-        lock_wait=lock_wait,
-        ddl_lock_timeout=ddl_lock_timeout,
-        ddl_lock_try=ddl_lock_try,
-        statement_timeout=statement_timeout,
-        gate=gate and not no_verify,
-        single_transaction=single_transaction,
-        allow_out_of_order=allow_out_of_order,
-        batch_commits=batch_commits,
-    )
-    project = session.project(checks)
-    reviewed = _reviewed(plan, target)
-    last = reviewed.target if reviewed else "head" if target is None else target
-    if dry_run:
-        if reviewed:
-            reviewed.refuse_if_outdated(project, Direction.APPLY)
-        report = preview(project, last, options)
-    else:
-        with observing(session) as observer:
-            report = interruptible(lambda: apply_pending(project, last, options, observer, reviewed))
-    return session.answer("" if session.quiet else render.run_text(report), render.run_data(report))
+    return show_apply(session, target, **told)
 
 
 @command("rollback")
@@ -133,7 +90,7 @@ def rollback(
     from runner.operations.rollback import rollback as roll_back
 
     project = session.project(checks)
-    reviewed = _reviewed(plan, number if target is None else target)
+    reviewed = reviewed_plan(plan, number if target is None else target)
     target = reviewed.target if reviewed else target
     if chosen := preview(project, target, number):
         confirm_loss(session, project, f"Roll back {', '.join(chosen)}", yes=yes, name=confirm_name)
@@ -166,14 +123,3 @@ def stamp(session: Session, target: str, force: bool, scratch: str | None, lock_
         options = RunOptions(lock_wait=lock_wait)
         report = interruptible(lambda: stamp_marks(project, target, options, observer, force=force, scratch=scratch))
     return session.answer("" if session.quiet else render.stamp_text(report), render.stamp_data(report))
-
-
-def _reviewed(plan: Path | None, target: object) -> ReviewedPlan | None:
-    """The plan that is to be carried out, which has its own target."""
-    if plan is None:
-        return None
-    if target is not None:
-        raise UsageError("both a target and a plan", code="USAGE", hint="The plan has its own target; leave out T.")
-    from runner.operations.reviewed import read_plan
-
-    return read_plan(plan)

@@ -1,4 +1,4 @@
-"""The commands and how click reads them; each is imported when it is called."""
+"""How click reads the commands; each is imported when it is called."""
 
 from __future__ import annotations
 
@@ -8,40 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner import __version__
+from runner.cli.names import ALIASES, COMMANDS
 from runner.cli.options import common_options
 from runner.cli.session import Session
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-#: Where each command is; an alias is another name of the same one.
-COMMANDS = {
-    "adopt": ("runner.cli.adopting", "adopt"),
-    "apply": ("runner.cli.changing", "apply"),
-    "backup": ("runner.cli.safeguarding", "backup"),
-    "backups": ("runner.cli.safeguarding", "backups"),
-    "completion": ("runner.cli.completing", "completion"),
-    "deploy": ("runner.cli.deploying", "deploy"),
-    "doctor": ("runner.cli.examining", "doctor"),
-    "drift": ("runner.cli.rehearsing", "drift"),
-    "history": ("runner.cli.inspecting", "history"),
-    "lint": ("runner.cli.reviewing", "lint"),
-    "new": ("runner.cli.authoring", "new"),
-    "plan": ("runner.cli.planning", "plan"),
-    "protect": ("runner.cli.safeguarding", "protect"),
-    "rehearse": ("runner.cli.rehearsing", "rehearse"),
-    "repair": ("runner.cli.mending", "repair"),
-    "report": ("runner.cli.reporting", "report"),
-    "restore": ("runner.cli.safeguarding", "restore"),
-    "rollback": ("runner.cli.changing", "rollback"),
-    "stamp": ("runner.cli.changing", "stamp"),
-    "status": ("runner.cli.standing", "status"),
-    "transfer": ("runner.cli.transferring", "transfer"),
-    "unlock": ("runner.cli.mending", "unlock"),
-    "verify": ("runner.cli.inspecting", "verify"),
-}
-ALIASES = {"current": "status", "upgrade": "apply", "downgrade": "rollback"}
 
 
 class Commands(click.Group):

@@ -11,6 +11,7 @@ import click
 from runner.cli import candidates
 from runner.cli.session import Session
 from runner.config import variable
+from runner.domain.options import RunOptions
 from runner.errors import MaxwellError
 
 if TYPE_CHECKING:
@@ -169,28 +170,28 @@ checks_option = option(
 lock_wait_option = option(
     "--lock-wait",
     type=click.FloatRange(0),
-    default=60.0,
+    default=RunOptions.lock_wait,
     metavar="S",
     help="Wait so many seconds for another run on the same database.",
 )
 ddl_lock_option = option(
     "--ddl-lock-timeout",
     type=click.FloatRange(0.001),
-    default=30.0,
+    default=RunOptions.ddl_lock_timeout,
     metavar="S",
     help="PostgreSQL: give up after so many seconds without the locks that a migration needs, all tries together.",
 )
 ddl_lock_try_option = option(
     "--ddl-lock-try",
     type=click.FloatRange(0.001),
-    default=5.0,
+    default=RunOptions.ddl_lock_try,
     metavar="S",
     help="PostgreSQL: of these, so many for one try; others queue behind us no longer than that.",
 )
 statement_timeout_option = option(
     "--statement-timeout",
     type=click.FloatRange(0),
-    default=0.0,
+    default=RunOptions.statement_timeout,
     metavar="S",
     help="PostgreSQL: give a statement up after so many seconds; 0 is never.",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.cli.options import command, option
-from runner.cli.plain_status import show_status
+from runner.cli.show_status import show_status
 
 if TYPE_CHECKING:
     from runner.cli.session import Session

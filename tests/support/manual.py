@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import click
 
 from runner import __version__
-from runner.cli.group import ALIASES, COMMANDS, cli
+from runner.cli.group import cli
+from runner.cli.names import ALIASES, COMMANDS
 from tests.support.tool import ROOT
 
 DATE = "2026-11-22"  # a page has one; changed with the page, so that two builds are the same
