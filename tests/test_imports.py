@@ -1,10 +1,12 @@
-"""Modules that sleep while another one is imported."""
+"""Modules that sleep while another one is imported, and SQLite's library before Python's module starts it."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.support.tool import ROOT, clean_environment
 
@@ -95,3 +97,26 @@ def test_yoyo_does_all_that_it_did(tmp_path: Path) -> None:
         "yoyo.migrations: somebody does",
         "1 SQLiteBackend",
     ]
+
+
+MEMORY = """
+import sys
+if "lean" in {words!r}:
+    from verify.sqlite_library import count_no_memory
+    count_no_memory()
+import _sqlite3, ctypes, sqlite3
+connection = sqlite3.connect(":memory:")
+connection.execute("CREATE TABLE a (b)")
+print(ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used() > 0)
+"""
+
+
+@pytest.mark.parametrize(("words", "counted"), [("", True), ("lean", False)])
+def test_sqlite_counts_no_memory(words: str, counted: bool, tmp_path: Path) -> None:
+    pytest.importorskip("ctypes")
+    assert python(MEMORY.format(words=words), tmp_path) == str(counted)
+
+
+def test_a_sqlite_that_runs_is_left_as_it_is(tmp_path: Path) -> None:
+    program = "import sqlite3\nfrom verify.sqlite_library import count_no_memory\ncount_no_memory()\n"
+    assert python(program + MEMORY.format(words=""), tmp_path) == "True"

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from runner.cli.plain import plain_call
 from runner.cli.session import Session
 from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, MaxwellError
+from verify.sqlite_library import count_no_memory
 
 #: They leave nothing open and nothing to do; Python's own end would take as long as all that they did.
 AT_ONCE = frozenset({"apply", "history", "plan", "rollback", "status", "verify"})
@@ -84,7 +85,10 @@ def _run(arguments: list[str], session: Session) -> int:
 
 def _call(arguments: list[str], session: Session) -> int:
     """Run the command; in its plain forms without click, whose import takes longer than all else of a ``status``."""
-    if call := plain_call(arguments, session):
+    call = plain_call(arguments, session)
+    if session.command != "status":  # for which it would take longer than it saves
+        count_no_memory()
+    if call:
         return call()
     from runner.cli.group import call as call_by_click
 

@@ -28,7 +28,12 @@ from runner.transfer.source import Plan, Source, begin_snapshot, prepare, size
 _NICE = 10  # the copy goes first; there is time while the server builds its keys
 WORTH_BYTES = 16_000_000  # a smaller source is read before a process has started
 STAGE = "looking at every value"
-_PROGRAM = "from runner.transfer.helper import main; main()"
+_PROGRAM = """
+from verify.sqlite_library import count_no_memory
+count_no_memory()
+from runner.transfer.helper import main
+main()
+"""
 
 
 class Helper:
