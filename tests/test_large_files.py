@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Folder:
     """The library, and a file that is run in one call."""
     own = library(tmp_path)
     own.add(LARGE, TABLE + INSERTS, DROP)
-    assert len(INSERTS) in backend.AT_ONCE
+    assert len(INSERTS) > backend.LARGE
     return own
 
 
@@ -75,6 +75,25 @@ def test_sqlite_itself_keeps_it_in_its_transaction(
         assert (error["code"], error["line"]) == ("FORBIDDEN_STATEMENT", 4 + ROWS), control
         assert marks(lite) == [AUTHOR, BOOK, PRICE]
         assert "shelf" not in lite.tables()
+
+
+@pytest.mark.parametrize(("text", "alone"), [("plain", []), ("h\u00f6r", [LARGE])])
+def test_sqlite_gets_a_very_large_file_at_once_where_it_is_not_held_in_more_copies(
+    make_database: Any, folder: Folder, monkeypatch: pytest.MonkeyPatch, text: str, alone: list[str]
+) -> None:
+    lite, by_statement = make_database("sqlite"), list[str]()
+    monkeypatch.setattr(backend, "VERY_LARGE", backend.LARGE)
+    run_statements = backend.SqliteBackend._run_statements
+
+    def statements(self: Any, script: Any) -> None:
+        by_statement.append(script.path.stem)
+        run_statements(self, script)
+
+    monkeypatch.setattr(backend.SqliteBackend, "_run_statements", statements)
+    folder.add(LARGE, f"{TABLE}{INSERTS}INSERT INTO shelf (id, what) VALUES (-1, '{text}');\n", DROP)
+    folder.run("apply", database=lite)
+    assert by_statement == [AUTHOR, BOOK, PRICE, *alone]
+    assert lite.value("SELECT what FROM shelf WHERE id = -1") == text
 
 
 def test_a_commit_behind_a_byte_order_mark_does_not_get_by(make_database: Any, folder: Folder) -> None:

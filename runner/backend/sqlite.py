@@ -29,9 +29,10 @@ from runner.lock import POLL_SECONDS, SqliteHold, sqlite_lock
 
 CACHE_KILOBYTES = 64_000  # at most, for the run; SQLite's own 2 MB do not hold the schema of a thousand tables
 MANY_OBJECTS = 200  # of fewer they do, and what does not fit on the disk shows at the statement that writes it
-#: A file in between is run in one call, which saves a call for each statement. A smaller one has nothing to gain; a
-#: larger one is not held twice.
-AT_ONCE = range(50_000, 50_000_000)
+#: A file from this size on is run in one call, which saves a call for each statement. A smaller one gains nothing.
+LARGE = 50_000
+#: From this one on only where all of it is ASCII: of any other text SQLite gets one more copy, and Python's is wider.
+VERY_LARGE = 50_000_000
 
 _TAKES_AWAY = re.compile(r"\b(?:DROP|RENAME)\b", re.IGNORECASE)  # only such a statement leaves a key without its table
 
@@ -136,7 +137,7 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
 
         Where that fails, nothing of it is left, and the file is run again, statement by statement, to say which failed.
         """
-        if len(script.text) not in AT_ONCE:
+        if not _at_once(script):
             return
         connection = self.connection
         # To ask it takes a fifth of the time. Where no statement begins with a word that it refuses, nobody has to.
@@ -194,7 +195,7 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
         if guard is None or guard.remade or self._known_broken:
             self._refuse_broken(script)
         # To look for a word in a large file takes longer than what it would save.
-        in_question = len(script.text) in AT_ONCE or _TAKES_AWAY.search(script.text)
+        in_question = _at_once(script) or _TAKES_AWAY.search(script.text)
         if (guard is None or guard.took_away) and in_question:
             self._refuse_missing_parents(script)
         self._refuse_orphans(script)
@@ -252,3 +253,8 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
             return Counter(self.connection.execute("PRAGMA foreign_key_check").fetchall())
         except sqlite3.OperationalError:
             return Counter()  # a key that fits no parent; verify names it
+
+
+def _at_once(script: Script) -> bool:
+    """Is a file run in one call?"""
+    return len(script.text) >= LARGE and (len(script.text) < VERY_LARGE or script.text.isascii())
