@@ -17,8 +17,10 @@ from tests.support.databases import Database, drop_postgres_database, postgres_d
 from tests.support.maxwell_rows import sample_rows
 from tests.support.maxwell_schema import HEAD, MIGRATIONS, VERSIONS
 from tests.support.planted import GENERIC, PLANTS, REPLICA, Plant
+from verify.catalog_postgres import read_catalog
 from verify.cli import main
-from verify.loader import BUILT_IN, load_checks
+from verify.loader import BUILT_IN, COLUMNS, load_checks
+from verify.reader import reading
 from verify.run import verify
 
 DOCS = Path(__file__).parents[1] / "docs" / "checks.md"
@@ -126,6 +128,17 @@ def planted_in(
 CASES = [
     pytest.param(planted, dialect, id=f"{dialect}-{planted.name}") for planted in PLANTS for dialect in planted.dialects
 ]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
+def test_every_check_has_the_three_columns(clean: Callable[[str], Database], dialect: str) -> None:
+    """Of the package's own ones ``verify`` does not ask."""
+    with clean(dialect).connect() as connection, reading(connection, dialect, snapshot=True) as reader:
+        version = read_catalog(reader, ()).version if dialect == "postgres" else 0
+        checks = {check for newest in (version, 0) for check in load_checks(reader.dialect, (), newest)}
+        wrong = {check.name: reader.wrong_columns(check.sql, COLUMNS) for check in checks if check.path}
+        assert len(wrong) > 40 and not any(wrong.values())
+        assert reader.wrong_columns("SELECT 1 AS table_name, 2 AS row_key", COLUMNS)
 
 
 @pytest.mark.parametrize(("planted", "dialect"), CASES)
