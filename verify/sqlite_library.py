@@ -17,11 +17,13 @@ def count_no_memory() -> None:
     if "_sqlite3" in sys.modules:
         return
     try:
-        from ctypes import CDLL
+        from ctypes import CDLL, c_int
         from importlib.machinery import PathFinder
 
         module = PathFinder.find_spec("_sqlite3")
         if module is not None and module.origin is not None:
-            CDLL(module.origin).sqlite3_config(_CONFIG_MEMSTATUS, 0)
+            config = CDLL(module.origin).sqlite3_config
+            config.argtypes = [c_int]  # the others vary, which some processors' calls tell apart
+            config(_CONFIG_MEMSTATUS, 0)
     except (ImportError, OSError, AttributeError):  # built without ctypes, or with a SQLite of its own inside
         return

@@ -32,6 +32,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+#: As most files do, below lines of comments.
+_BEGINS_WITH_WORD = re.compile(r"(?:\s|--[^\n]*\n)*+[A-Za-z]")
 _BLOCK_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -102,7 +104,9 @@ def same_tokens(one: str, other: str, dialect: Dialect) -> bool:
 
 def has_statement(text: str, dialect: Dialect) -> bool:
     """Is there anything to run, besides comments, white space and lone semicolons?"""
-    return any(token.kind not in ("comment", "end") for token in tokens(text, dialect))
+    return bool(_BEGINS_WITH_WORD.match(text)) or any(
+        token.kind not in ("comment", "end") for token in tokens(text, dialect)
+    )
 
 
 def statements(text: str, dialect: Dialect) -> Iterator[Statement]:

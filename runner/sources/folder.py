@@ -73,17 +73,19 @@ def _pairs(folder: Path, refuse: Refuse) -> tuple[set[str], set[str]]:
             f"cannot read the folder {folder}: {error.strerror}", code="NO_SUCH_FOLDER", hint="Check its permissions."
         ) from error
     for entry in entries:
-        path, name = folder / entry.name, entry.name
+        name = entry.name
         if is_hidden(name):
             continue
         if not entry.is_file(follow_symlinks=False):
             kind = "a link" if entry.is_symlink() else "a folder" if entry.is_dir() else "not a regular file"
-            refuse(refusal(path, "UNEXPECTED_FILE", f"{kind} among the migrations", "Move it out of this folder."))
+            refuse(
+                refusal(folder / name, "UNEXPECTED_FILE", f"{kind} among the migrations", "Move it out of this folder.")
+            )
             continue
         if name.endswith(".py"):
             refuse(
                 refusal(
-                    path,
+                    folder / name,
                     "PYTHON_MIGRATION",
                     "a Python file among the migrations: yoyo would execute it",
                     "Write the migration in SQL, and move everything else out of this folder.",
@@ -95,7 +97,7 @@ def _pairs(folder: Path, refuse: Refuse) -> tuple[set[str], set[str]]:
         if not name.endswith(APPLY) or not _ID.fullmatch(id):
             refuse(
                 refusal(
-                    path,
+                    folder / name,
                     "UNEXPECTED_FILE",
                     "not a migration's name, and yoyo would pass it over or misread it",
                     "A migration is NAME.sql and NAME.rollback.sql; NAME has letters, digits, '_', '-', '.' and '+'.",
@@ -105,7 +107,7 @@ def _pairs(folder: Path, refuse: Refuse) -> tuple[set[str], set[str]]:
         if id.startswith("post-apply"):
             refuse(
                 refusal(
-                    path,
+                    folder / name,
                     "UNEXPECTED_FILE",
                     "a hook of yoyo's among the migrations",
                     "Keep hooks in a folder of their own and name it as a second source in yoyo.ini.",
