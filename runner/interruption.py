@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from runner.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RETRY_SECONDS = 0.05  # a cancel that arrives between two statements meets nothing, and is sent again
+_TIMES = 50  # SQLite is told at once: of short statements ten or twenty are enough to meet one
 
 Answer = TypeVar("Answer")
 
@@ -88,6 +90,12 @@ def interruptible(work: Callable[[], Answer]) -> Answer:
 
 def _cancel() -> None:
     for connection in list(_connections):
-        cancel = getattr(connection, "cancel", None) or connection.interrupt
         with contextlib.suppress(Exception):  # closed, or nothing is running
-            cancel()
+            if hasattr(connection, "cancel"):
+                connection.cancel()
+                continue
+            # Python hands us the turn between two statements of a script, where SQLite has nothing to interrupt, and
+            # forgets that it was told. To give the turn back and take it again meets a statement sooner or later.
+            for _ in range(_TIMES):
+                time.sleep(0)
+                connection.interrupt()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from psycopg2 import extensions
 from runner.backend import sqlite as backend
 from tests.support.databases import Database
 from tests.support.migrations import AUTHOR, BOOK, PRICE, Folder, held_locks, library, marks
+from tests.test_lock import start, wait_until
 
 LARGE = "004_large"
 ROWS = 2000
@@ -94,6 +96,37 @@ def test_sqlite_gets_a_very_large_file_at_once_where_it_is_not_held_in_more_copi
     folder.run("apply", database=lite)
     assert by_statement == [AUTHOR, BOOK, PRICE, *alone]
     assert lite.value("SELECT what FROM shelf WHERE id = -1") == text
+
+
+MANY = "".join(
+    f"INSERT INTO shelf (id, what) VALUES ({n}, 'one of many, none of which takes long');\n" for n in range(400_000)
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "options"),
+    [("", ()), ("INSERT INTO shelf VALUES (-1, '\\');\n", ()), ("", ("--single-transaction",))],
+    ids=["in one call", "watched", "statement by statement"],
+)
+def test_a_signal_between_two_of_its_short_statements_stops_it(
+    make_database: Any, folder: Folder, first: str, options: tuple[str, ...]
+) -> None:
+    """SQLite forgets an interrupt that comes when no statement runs."""
+    lite = make_database("sqlite")
+    folder.run("apply", PRICE, database=lite)
+    folder.add(LARGE, f"{TABLE}{first}{MANY}", DROP)
+    before = lite.path.read_bytes()
+    run = start("apply", "--no-verify", *options, database=lite, folder=folder)
+    try:
+        wait_until(Path(f"{lite.path}-journal").exists, "the large file does not begin")
+        run.send_signal(signal.SIGINT)
+        _, stderr = run.communicate(timeout=60)
+        assert run.returncode == 130, stderr
+        assert "interrupted; what was running is rolled back" in stderr and "Traceback" not in stderr
+    finally:
+        run.kill()
+        run.communicate()
+    assert lite.path.read_bytes() == before
 
 
 def test_a_commit_behind_a_byte_order_mark_does_not_get_by(make_database: Any, folder: Folder) -> None:

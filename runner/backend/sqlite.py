@@ -172,6 +172,7 @@ class SqliteBackend(Backend, SQLiteBackend):  # type: ignore[misc]
     def _run_statements(self, script: Script) -> None:
         connection = self.connection
         for statement in sql.sqlite_statements(script.text):
+            interruption.check()
             try:
                 # Rows are stepped through, so that a statement is finished, and shown to nobody.
                 for _ in connection.execute(statement.text):
