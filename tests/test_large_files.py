@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from psycopg2 import extensions
 from runner.backend import sqlite as backend
 from tests.support.databases import Database
 from tests.support.migrations import AUTHOR, BOOK, PRICE, Folder, held_locks, library, marks
-from tests.test_lock import start, wait_until
+from tests.support.tool import ROOT, clean_environment
+from tests.test_lock import is_running, start, wait_until
 
 LARGE = "004_large"
 ROWS = 2000
@@ -118,7 +121,7 @@ def test_a_signal_between_two_of_its_short_statements_stops_it(
     before = lite.path.read_bytes()
     run = start("apply", "--no-verify", *options, database=lite, folder=folder)
     try:
-        wait_until(Path(f"{lite.path}-journal").exists, "the large file does not begin")
+        wait_until(lambda: is_running(lite), "the large file does not begin")
         run.send_signal(signal.SIGINT)
         _, stderr = run.communicate(timeout=60)
         assert run.returncode == 130, stderr
@@ -127,6 +130,33 @@ def test_a_signal_between_two_of_its_short_statements_stops_it(
         run.kill()
         run.communicate()
     assert lite.path.read_bytes() == before
+
+
+WITHOUT_LOCATE = """
+import sys
+from runner.cli import main
+from runner.dialects import postgres
+postgres.locate = lambda *given: print("looked for", file=sys.stderr)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_the_statement_that_a_signal_cancelled_is_not_looked_for(
+    make_database: Any, pg_url: str, folder: Folder
+) -> None:
+    """Python takes seconds to tell the statements of a large file apart."""
+    pg = make_database("postgres")
+    folder.add(LARGE, f"{TABLE}SELECT pg_sleep(20);\n", DROP)
+    command = [sys.executable, "-c", WITHOUT_LOCATE, "--database", pg.url, "--sql", str(folder.path), "apply"]
+    run = subprocess.Popen(command, cwd=ROOT, env=clean_environment(None), stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: is_running(pg), "the slow statement does not begin")
+        run.send_signal(signal.SIGINT)
+        _, stderr = run.communicate(timeout=20)
+        assert run.returncode == 130 and "interrupted" in stderr and "looked for" not in stderr
+    finally:
+        run.kill()
+        run.communicate()
 
 
 def test_a_commit_behind_a_byte_order_mark_does_not_get_by(make_database: Any, folder: Folder) -> None:

@@ -174,6 +174,7 @@ class PostgresBackend(Backend, PostgresqlBackend):  # type: ignore[misc]
                 if not postgres.is_lock_trouble(failure) or left <= 0:
                     if not self._file_began:
                         raise _bookkeeping_failed(failure) from error
+                    interruption.check()  # to find the statement takes seconds in a large file
                     if failure.line is None:
                         postgres.locate(self.connection, migration.script(direction), failure)
                     failure.message += in_the_way and f"\nLOCKS: {in_the_way}"
