@@ -10,6 +10,7 @@ import pytest
 from tests.support.databases import Database
 from tests.support.maxwell_schema import MIGRATIONS
 from tests.test_verify_checks import BAD_JSON, GOOD_JSON
+from verify.errors import VerifyError
 from verify.loader import load_checks
 
 MakeDatabase = Callable[[str], Database]
@@ -68,3 +69,7 @@ def test_a_folder_of_ones_own_may_have_it_too(tmp_path: Path) -> None:
     for dialect, version, words in (("sqlite", 0, "any"), ("postgres", 15, "old"), ("postgres", 16, "new")):
         (mine,) = [check for check in load_checks(dialect, [tmp_path], version) if check.name == "mine"]  # type: ignore[arg-type]
         assert words in mine.summary
+    (tmp_path / "postgres-16" / "mine.sql").write_text("SELECT 1\n")
+    for dialect, version in (("sqlite", 0), ("postgres", 15), ("postgres", 16)):  # told before it is in the way
+        with pytest.raises(VerifyError, match="check: NAME"):
+            load_checks(dialect, [tmp_path], version)  # type: ignore[arg-type]

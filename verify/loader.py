@@ -58,8 +58,9 @@ def _read_folder(folder: Path, dialect: Dialect, version: int) -> tuple[Check, .
     flat = _read_files(folder)
     common = _read_files(folder / "common")
     own = _read_files(folder / dialect)
+    newer = _read_files(folder / _NEWER)
     if dialect == "postgres" and version >= _NEWER_VERSION:
-        own |= _read_files(folder / _NEWER)
+        own |= newer
     others = [name for name in ("sqlite", "postgres", _NEWER) if name != dialect]
     if not (flat or common or own or any(_read_files(folder / name) for name in others)):
         raise VerifyError(f"no checks in {folder}", code="NO_CHECKS", hint="A check is a file NAME.sql in that folder.")

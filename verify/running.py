@@ -47,8 +47,9 @@ class Run:
         self._results: dict[str, CheckResult] = {}
         self._shared = bool(reader.others)
         keys = {check.name: key for check, key in orphan_checks(catalog)}
-        making = Tasks(catalog, keys, self._empty, shared=self._shared)
         self._reasons = {check.name: PROVEN if check.name in proven else self._why_not(check) for check in checks}
+        looks_at_file = self._reasons.get(INTEGRITY_CHECK, "not asked for") is None
+        making = Tasks(catalog, keys, self._empty, shared=self._shared, looks_at_file=looks_at_file)
         self._tasks = {
             check.name: making.task(place, check, reader)
             for place, check in enumerate(checks)

@@ -43,23 +43,23 @@ class Tasks:
         empty: Callable[[Check], Found],
         *,
         shared: bool,
+        looks_at_file: bool,
     ) -> None:
+        """``looks_at_file``: the integrity check is run too, before the others."""
         self._catalog = catalog
         self._keys = keys
         self._empty = empty
         self._shared = shared  # among several connections
-        self._looks_at_file = False
-        self._with_rowid_as_key = {f"key:{table.name}" for table in catalog.tables if table.key_is_rowid}
+        with_rowid = (table for table in catalog.tables if table.key_is_rowid)
+        self._left_to_integrity = {f"key:{table.name}" for table in with_rowid} if looks_at_file else set[str]()
 
     def task(self, place: int, check: Check, reader: Reader) -> Task:
-        """The work of a check; the integrity check's is made first, where it is among them."""
         if check.path is None and check.name == INTEGRITY_CHECK:
-            self._looks_at_file = True
             tables = _ordinary_tables(reader) if self._shared else None
             return self._whole_integrity(place, check) if tables is None else self._integrity(place, check, tables)
         if check.path is None and check.name == FOREIGN_KEY_CHECK:
             return self._foreign_key_check(place, check)
-        if check.path is None and self._looks_at_file and check.name in self._with_rowid_as_key:
+        if check.path is None and check.name in self._left_to_integrity:
             return self._rowid_key(check)
         return self._plain(place, check)
 
