@@ -99,10 +99,3 @@ def count_rows(connection: Any) -> dict[str, int]:
             cursor.execute(SQL(" UNION ALL ").join(parts))
             counts |= {str(name): int(rows) for name, rows in cursor.fetchall()}
     return dict(sorted(counts.items()))
-
-
-def size(connection: Any) -> int:
-    """Bytes of the database on the server's disk; a dump is mostly smaller."""
-    with closing(connection.cursor()) as cursor:
-        cursor.execute("SELECT pg_database_size(current_database())")
-        return int(cursor.fetchone()[0])

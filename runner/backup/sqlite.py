@@ -100,14 +100,6 @@ def journal_mode(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def size(connection: sqlite3.Connection) -> int:
-    """Bytes of the database."""
-    pages, page_size = connection.execute(
-        "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
-    ).fetchone()
-    return int(pages) * int(page_size)
-
-
 def _copy(source: Any, target: Any, told: Told, *, restarts: int | None) -> bool:
     """One copy; False if it had to start anew more often than ``restarts`` (None: it never has to)."""
     page_size = source.execute("PRAGMA page_size").fetchone()[0]
